@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: make demo, make test.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DOSE   ?= full
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test prove lint bench docs clean
+
+help:  ## Say what each command does
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run.stamp  ## Run the main job on synthetic records: from pull to receipt, with a simulated receiver
+	@$(BIN)/dscr-bridge demo
+
+test: $(VENV)/test.stamp  ## Run every test in a small dose (under five minutes)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m tests.coverage_gate
+
+prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
+	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers
+
+lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/bench.stamp  ## Measure against baselines in fresh processes; writes docs/benchmarks.md
+	@$(BIN)/python -m tests.bench.run
+
+docs: $(VENV)/test.stamp  ## Write the generated pages of docs/ anew
+	@$(BIN)/python docs/generate.py
+
+clean:  ## Remove what the other commands made
+	rm -rf $(VENV) demo-data build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("dscr-bridge needs Python 3.11 or newer; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing dscr-bridge into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) --editable '.[test,lint,postgresql]'
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/test.stamp
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@

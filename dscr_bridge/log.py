@@ -1,0 +1,99 @@
+"""Log events: room, dot, past-tense fact, with ids, states, durations and sizes.
+
+Logs are a lower-trust place than the figures.  So the fields are an allow-list, their values are numbers or words
+from this project, and no event carries the value of an item, a count of people, a name, a URL with a query or the
+text of an exception.  `httpx` logs full URLs at INFO, and a FHIR search URL can hold an NHS number: it is silenced.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+from typing import IO
+
+FIELDS = frozenset({
+    "location", "care_type", "window", "source", "connector", "channel", "table", "resource", "element", "section",
+    "item", "edition", "rule", "state", "kind", "status", "revision", "attempt", "attempts", "wait_seconds", "seconds",
+    "pages", "bytes", "rows", "rejected", "level", "error", "exit_code", "mode", "next_at", "at", "folder_position",
+    "file_position", "line", "position", "reason", "version",
+})  # fmt: skip
+
+# A value is a number, a truth value or a short word without spaces: an id, a state, an error class, a path, an instant.
+_WORD = re.compile(r"[A-Za-z0-9_.:/+\[\]-]{0,80}")
+
+Value = int | float | bool | str | None
+
+
+class EventLog:
+    """The log of one room."""
+
+    def __init__(self, room: str) -> None:
+        """Name the room whose events these are, for example `pull`."""
+        self._room = room
+        self._logger = logging.getLogger(f"dscr_bridge.{room}")
+
+    def info(self, fact: str, **fields: Value) -> None:
+        """Record something that happened."""
+        self._event(logging.INFO, fact, fields)
+
+    def warning(self, fact: str, **fields: Value) -> None:
+        """Record something that a person should look at this week."""
+        self._event(logging.WARNING, fact, fields)
+
+    def error(self, fact: str, **fields: Value) -> None:
+        """Record something on which a person must act before the window closes."""
+        self._event(logging.ERROR, fact, fields)
+
+    def _event(self, level: int, fact: str, fields: dict[str, Value]) -> None:
+        if not self._logger.isEnabledFor(level):
+            return
+        unknown = fields.keys() - FIELDS
+        if unknown:
+            raise TypeError(f"log fields not on the allow-list: {sorted(unknown)}")
+        event = f"{self._room}.{fact}"
+        self._logger.log(level, event, extra={"event": event, "fields": {k: _clean(v) for k, v in fields.items()}})
+
+
+def room(name: str) -> EventLog:
+    """Give the log of a room."""
+    return EventLog(name)
+
+
+def configure(*, as_json: bool, level: int = logging.INFO, stream: IO[str] | None = None) -> None:
+    """Send events to `stream` (standard error by default), as JSON lines or as plain lines."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_Json() if as_json else _Plain())
+    root = logging.getLogger("dscr_bridge")
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    root.propagate = False
+    silence_libraries()
+
+
+def silence_libraries() -> None:
+    """Keep libraries that log URLs, statements or arguments from logging below WARNING."""
+    for name in ("httpx", "httpcore", "apscheduler", "sqlalchemy", "waitress", "werkzeug", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _clean(value: Value) -> Value:
+    return value if not isinstance(value, str) or _WORD.fullmatch(value) else "(not shown)"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {"at": _at(record), "level": record.levelname.lower()}
+        line["event"] = getattr(record, "event", "log.message_hidden")
+        return json.dumps(line | getattr(record, "fields", {}))
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{k}={v}" for k, v in getattr(record, "fields", {}).items())
+        event = getattr(record, "event", "log.message_hidden")
+        return f"{_at(record)} {record.levelname:<7} {event} {fields}".rstrip()
+
+
+def _at(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))

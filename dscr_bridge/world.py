@@ -1,0 +1,44 @@
+"""What the flow touches outside the program: the clock, waiting, chance, the network, the map over locations.
+
+They are arguments, never imports, so that the same code runs under a deterministic simulation.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Each(Protocol):
+    """A map over locations: applies `act` to every one and keeps their order."""
+
+    def __call__(self, act: Callable[[Any], Any], those: Iterable[Any], /) -> Sequence[Any]: ...
+
+
+def in_turn(act: Callable[[Any], Any], those: Iterable[Any], /) -> Sequence[Any]:
+    """Apply `act` to each, one after the other."""
+    return [act(one) for one in those]
+
+
+@dataclass(frozen=True)
+class World:
+    """The outside world as the flow sees it.  `now` gives aware instants in UTC."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    each: Each = in_turn
+    # Given by tests and simulations; None means the real network.
+    transport: "httpx.BaseTransport | None" = None
+    simulated: bool = field(default=False)
+
+
+def world_at(start: datetime) -> World:
+    """Give a world whose clock says `start` now and runs on from there; everything it makes is stamped SIMULATED."""
+    began = time.monotonic()
+    return World(now=lambda: start + timedelta(seconds=time.monotonic() - began), simulated=True)
