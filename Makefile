@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 DOSE   ?= full
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The rooms in which a branch that no test took would be a figure or a duty that no test saw.
+WHOLLY_COVERED = dscr_bridge/window.py,dscr_bridge/count.py,dscr_bridge/check.py,dscr_bridge/privacy.py,dscr_bridge/ledger/*
+
 .PHONY: help demo test prove lint bench docs clean
 
 help:  ## Say what each command does
@@ -14,8 +17,8 @@ demo: $(VENV)/run.stamp  ## Run the main job on synthetic records: from pull to 
 	@$(BIN)/dscr-bridge demo
 
 test: $(VENV)/test.stamp  ## Run every test in a small dose (under five minutes)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
-	@$(BIN)/python -m tests.coverage_gate
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-branch --cov-report=
+	@$(BIN)/coverage report --show-missing --fail-under=100 --include='$(WHOLLY_COVERED)'
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
 	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers

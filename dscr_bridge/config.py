@@ -163,7 +163,7 @@ class Location(_Part):
     care_types: Annotated[tuple[CareType, ...], Field(min_length=1)]
     sources: tuple[Name, ...] = ()
     identifiers: tuple[str, ...] = ()  # what the sources call it, besides its CQC id: an ODS site code, a branch code
-    settings: dict[str, str | int | float | bool] = {}
+    settings: dict[str, str | int | bool | list[str]] = {}  # edge rules of counting; `explain` lists them
 
     @property
     def location_id(self) -> LocationId:

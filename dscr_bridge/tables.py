@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dscr_bridge.errors import BridgeError
+
 Cell = str | bytes | int | float | None
 Row = tuple[Cell, ...]
 
@@ -247,6 +249,7 @@ class Records:
     received: Counter[str] = field(default_factory=Counter)  # resources or file rows that arrived, by type
     read_at: str = ""                                        # UTC instant at which the reading began
     newest: str = ""                                         # newest change that the source itself stated
+    refusals: list[BridgeError] = field(default_factory=list)  # why a table's reading failed, in words for people
 
 
 class Waist:

@@ -1,0 +1,196 @@
+"""The flow, on one page.
+
+    pull ──► decode ──► count ──► check ──► submit ──► receipt
+
+`prepare` pulls the sources and counts and checks the returns: nothing leaves the building.  `send` sends one checked
+return, section by section, and keeps its receipt.  `run_due` does whatever is due now and says when to ask again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dscr_bridge import due, log, mapping, privacy, receipt, sending
+from dscr_bridge.assemble import assemble
+from dscr_bridge.check import check
+from dscr_bridge.count import count
+from dscr_bridge.due import Act
+from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
+from dscr_bridge.opening import SOFTWARE, Bridge
+from dscr_bridge.reading import (
+    Read,
+    approved,
+    counting_settings,
+    decisions,
+    declared_rows,
+    entry,
+    freshness,
+    previous_return,
+    read_sources,
+)
+from dscr_bridge.returns import CheckedReturn, Level, Obligation, Problem, Return, State, figures_sha256, number
+from dscr_bridge.tables import BED_TYPES, Waist
+from dscr_bridge.window import Window
+
+_log = log.room("bridge")
+
+# How soon a source that was down is asked again.
+ASK_AGAIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The figures of one obligation, counted and checked, and what stood in the way."""
+
+    obligation: Obligation
+    window: Window
+    edition: mapping.Edition
+    figures: Return
+    problems: tuple[Problem, ...]
+    passed: CheckedReturn | None
+    failures: Mapping[str, BridgeError] = field(default_factory=dict)  # of its sources, by name
+
+    def required(self) -> CheckedReturn:
+        """Give the checked return; raises ReturnHeld with every reason where there is none."""
+        if self.passed is not None:
+            return self.passed
+        reasons = "".join(f"\n  {p.message}" for p in self.problems if p.level is not Level.NOTE)
+        raise ReturnHeld(
+            self.obligation.id,
+            f"the return is held.{reasons}",
+            "Nothing was sent.",
+            "Mend the records or declare the missing figures, then prepare it again.",
+        )
+
+
+def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
+    """Pull what these obligations need, count it and check it; each source is read once, however many need it.
+
+    The keys that stand for people die with this call.  A source that fails takes down only the figures that need it:
+    they get a state, never a zero.
+    """
+    wanted = list(wanted)
+    as_at = bridge.world.now()
+    locations = list(dict.fromkeys(o.location for o in wanted))
+    read = read_sources(bridge, locations, as_at)
+    waist = assemble(read.records, [entry(bridge, one) for one in locations], {}, as_at)
+    try:
+        waist.add("operator_value", declared_rows(bridge, wanted, as_at))
+        return [_figures(bridge, waist, one, read, as_at) for one in wanted]
+    finally:
+        waist.close()
+
+
+def send(bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, late: bool = False) -> sending.Outcome:
+    """Send a prepared return, or hand it to a person where there is no channel, and keep the receipt.
+
+    Raises ReturnHeld, IdentifierFound, and whatever `sending.send` raises; what was done by then is in the ledger.
+    """
+    checked = prepared.required()
+    _nothing_personal(prepared)
+    if approved_by is not None:
+        bridge.ledger.decide(prepared.obligation.location, "return_approved", prepared.obligation.id, by=approved_by,
+                             detail={"figures_sha256": figures_sha256(prepared.figures)})  # fmt: skip
+    if bridge.channel is None:
+        return sending.hand_out(checked, bridge.ledger, bridge.world, window=prepared.window, late=late)
+    outcome = sending.send(checked, bridge.ledger, bridge.channel, bridge.world, window=prepared.window,
+                           owner=bridge.owner, software=SOFTWARE, late=late)  # fmt: skip
+    keep_receipt(bridge, prepared.obligation, prepared.window)
+    return outcome
+
+
+def run_due(bridge: Bridge) -> datetime:
+    """Do everything that is due now, each obligation by itself, and say the next moment worth asking.
+
+    Asking twice, late or from two processes does no harm: the ledger decides what was done already.
+    """
+    now = bridge.world.now()
+    acts = due.acts(_questions(bridge, now), now)
+    for one in acts[Act.MISS]:
+        bridge.ledger.missed(one)
+    bridge.world.each(lambda one: _resume(bridge, one), acts[Act.RESUME])
+    if acts[Act.PREPARE]:
+        bridge.world.each(lambda one: _settle(bridge, one), prepare(bridge, acts[Act.PREPARE]))
+    return due.next_moment(_questions(bridge, now), bridge.window(now), now)
+
+
+def keep_receipt(bridge: Bridge, obligation: Obligation, window: Window) -> receipt.Written:
+    """Write the receipt of a return, as JSON and as a page, into the data folder."""
+    provider, location = bridge.owing(obligation.location)
+    edition = mapping.edition_for(window.opens_on)
+    document = sending.receipt_of(obligation, bridge.ledger, window, software=SOFTWARE, provider=provider.name,
+                                  name=location.name, wordings={i.id: i.title for i in edition.items})  # fmt: skip
+    return receipt.write(bridge.config.data_folder / "receipts", document)
+
+
+def _figures(bridge: Bridge, waist: Waist, obligation: Obligation, read: Read, as_at: datetime) -> Prepared:
+    provider, location = bridge.owing(obligation.location)
+    window = bridge.window_named(obligation.window)
+    edition = mapping.edition_for(window.opens_on)
+    figures = count(
+        waist, edition, obligation.location, obligation.care_type, obligation.window, as_at,
+        in_window=window.is_open(as_at), settings=counting_settings(location), campaigns=bridge.campaigns,
+        fingerprint=bridge.fingerprint(edition, location),
+    )  # fmt: skip
+    found = check(
+        figures, edition, decisions=decisions(bridge, provider, obligation), now=bridge.world.now(),
+        previous=previous_return(bridge, obligation), freshness=freshness(read, location),
+    )  # fmt: skip
+    failures = {name: read.failures[name] for name in location.sources if name in read.failures}
+    return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures)
+
+
+def _nothing_personal(prepared: Prepared) -> None:
+    """Put the second lock on: only item ids, closed codes and numbers may leave."""
+    words = {w for item in prepared.edition.items for w in (item.id, *item.options)} | {*State, *BED_TYPES}
+    figures = {f.item: [f.state, number(f.value), dict(f.by or {})] for f in prepared.figures.figures}
+    privacy.scan(figures, words, prepared.obligation.id)
+
+
+def _questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
+    """Go through what may be due: everything owed now, and what was left open when the last window closed."""
+    window = bridge.window(now)
+    for w in (bridge.window_before(window), window):
+        for one in bridge.obligations(w):
+            row = bridge.ledger.obligation(one)
+            if w is window or row.changed_at is not None:
+                yield due.Question(row, w, bridge.planned_at(w, one.location))
+
+
+def _resume(bridge: Bridge, obligation: Obligation) -> None:
+    if bridge.channel is None:
+        return
+    window = bridge.window_named(obligation.window)
+    with _recorded(obligation):
+        sending.resume(obligation, bridge.ledger, bridge.channel, bridge.world, window=window, owner=bridge.owner)
+        keep_receipt(bridge, obligation, window)
+
+
+def _settle(bridge: Bridge, prepared: Prepared) -> None:
+    """Send what may go by itself; leave the rest where a person finds it, with the reason."""
+    obligation = prepared.obligation
+    if prepared.passed is None and any(f.temporary for f in prepared.failures.values()):
+        bridge.ledger.waiting(obligation, "source_down", bridge.world.now() + ASK_AGAIN)
+    elif prepared.passed is None:
+        rules = sorted({p.rule for p in prepared.problems if p.level is not Level.NOTE})
+        bridge.ledger.held(obligation, "check_failed", rules)
+    elif bridge.channel is not None and bridge.config.mode == "review":
+        bridge.ledger.prepared(prepared.figures, sending.return_document(prepared.passed))
+    elif bridge.channel is not None and not approved(bridge, obligation.location, prepared.figures.fingerprint):
+        bridge.ledger.held(obligation, "edition_not_approved")
+    else:
+        with _recorded(obligation):
+            send(bridge, prepared)
+
+
+@contextmanager
+def _recorded(obligation: Obligation) -> Iterator[None]:
+    """Let one obligation fail without the others: what happened and when to try again is in the ledger."""
+    try:
+        yield
+    except AlreadyAccepted:
+        pass
+    except BridgeError as failure:
+        _log.error("sending_failed", location=obligation.location, care_type=obligation.care_type,
+                   window=obligation.window, error=type(failure).__name__, exit_code=failure.exit_code)  # fmt: skip

@@ -1,0 +1,103 @@
+"""Check: a Return in, problems out, and a CheckedReturn if nothing stands in its way.
+
+Only this module seals a return, and `submit` takes nothing else.  An error cannot be waved through; a warning is
+accepted by a named person with a note; an unconfirmed item neither holds a return nor is sent until it is verified.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dscr_bridge.check.rules import Case, Freshness, apply
+from dscr_bridge.mapping import Edition, Item
+from dscr_bridge.returns import CheckedReturn, Figure, ItemId, Level, Problem, Return, State, seal
+
+__all__ = ["Checked", "Decisions", "Freshness", "check"]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What named persons of the provider decided; the ledger keeps who and when."""
+
+    verified: frozenset[str] = frozenset()                                # unconfirmed items ticked off the notice
+    left_out: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # item -> (by, reason)
+    accepted: Mapping[str, str] = field(default_factory=dict)              # rule -> note
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome: every problem, the rules that wait for acceptance, and the sealed return if it may go."""
+
+    problems: tuple[Problem, ...]
+    waiting: tuple[str, ...]
+    left_out: tuple[tuple[ItemId, str], ...]
+    passed: CheckedReturn | None
+
+    @property
+    def can_submit(self) -> bool:
+        """Say whether the return may be sent as it is."""
+        return self.passed is not None
+
+
+def check(
+    ret: Return,
+    edition: Edition,
+    *,
+    decisions: Decisions | None = None,
+    previous: Return | None = None,
+    now: datetime | None = None,
+    freshness: Iterable[Freshness] = (),
+) -> Checked:
+    """Check a return by the rules of the edition that counted it.
+
+    `previous` is the last return that was sent, `now` the moment of sending, `freshness` that of the sources; rules
+    that need one of them are silent without it.  Raises ValueError for the return of another edition.
+    """
+    if ret.edition != edition.id:
+        raise ValueError(f"a return counted under {ret.edition} cannot be checked by {edition.id}")
+    case = _case(ret, edition, decisions or Decisions(), previous, now, tuple(freshness))
+    problems = tuple(p for rule in edition.rules_for(ret.obligation.care_type) for p in apply(rule, case))
+    holding = {rule.id for rule in edition.rules if rule.level is Level.WARNING and rule.holds}
+    waiting = tuple(p.rule for p in problems if p.level is Level.WARNING and p.rule in holding - case.accepted)
+    passed = None
+    if not waiting and not any(p.level is Level.ERROR for p in problems):
+        warnings = tuple(p for p in problems if p.level is Level.WARNING)
+        passed = seal(ret, case.sections, warnings, case.left_out)
+    return Checked(problems, waiting, case.left_out, passed)
+
+
+def _case(
+    ret: Return,
+    edition: Edition,
+    decisions: Decisions,
+    previous: Return | None,
+    now: datetime | None,
+    freshness: tuple[Freshness, ...],
+) -> Case:
+    items = edition.items_for(ret.obligation.care_type)
+    figures: dict[str, Figure] = {f.item: f for f in ret.figures}
+    sections: dict[str, tuple[ItemId, ...]] = {}
+    left_out: list[tuple[ItemId, str]] = []
+    for item in items:
+        reason = _left_out(item, figures[item.id], decisions)
+        if reason:
+            left_out.append((item.id, reason))
+        else:
+            sections[item.section] = (*sections.get(item.section, ()), item.id)
+    return Case(
+        ret, {i.id: i for i in items}, figures, sections, tuple(left_out), frozenset(decisions.accepted),
+        previous, now, freshness,
+    )  # fmt: skip
+
+
+def _left_out(item: Item, figure: Figure, decisions: Decisions) -> str | None:
+    """The closed reason why an item is not sent; None if it is.  A required item cannot be left out by anybody."""
+    if figure.state is State.NOT_ASKED:
+        return "not_asked"
+    if item.is_required:
+        return None
+    if item.id in decisions.left_out:
+        return "left_out_by_person"
+    if item.id not in decisions.verified:
+        return "unconfirmed"
+    return None if figure.value is not None else str(figure.state)

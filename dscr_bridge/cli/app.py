@@ -1,0 +1,122 @@
+"""The application, the options that every command shares, and how a command gets its bridge."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dscr_bridge import __version__
+
+if TYPE_CHECKING:
+    from dscr_bridge.config import Config
+    from dscr_bridge.opening import Bridge
+    from dscr_bridge.pull import Step
+    from dscr_bridge.returns import Obligation
+    from dscr_bridge.world import World
+
+app = typer.Typer(
+    name="dscr-bridge",
+    help="Turn a digital social care record into the monthly Capacity Tracker return: counted without personal "
+    "identifiers, checked, sent inside the window, proved by a receipt.",
+    epilog="Exit codes: 0 done; 2 wrong use; 10 configuration; 11 definitions; 20 source down; 21 source refused; "
+    "22 records unreadable; 23 identifier found; 30 return held; 40 receiver down; 41 outcome unknown; "
+    "42 refused; 43 window closed; 44 already accepted; 50 ledger broken; 1 anything unforeseen.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show local variables, which may be records
+    rich_markup_mode=None,
+)
+
+
+@dataclass
+class Options:
+    """What was given before the command."""
+
+    config: Path = Path("config.toml")
+    clock: datetime | None = None
+    traceback: bool = False
+
+
+options = Options()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dscr-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def shared(
+    config: Annotated[Path, typer.Option(envvar="DSCR_CONFIG", help="The configuration file.")] = Path("config.toml"),
+    clock: Annotated[str | None, typer.Option(hidden=True, help="A simulated time, for the sandbox only.")] = None,
+    traceback: Annotated[bool, typer.Option(help="With an error, name the places in the program.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Keep what every command shares."""
+    options.config, options.clock, options.traceback = config, aware(clock) if clock else None, traceback
+
+
+def aware(text: str) -> datetime:
+    """Read an instant with its offset, for example 2026-11-09T12:00:00Z; raises typer.BadParameter."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write an instant such as 2026-11-09T12:00:00Z") from None
+    if at.tzinfo is None:
+        raise typer.BadParameter("add the offset, for example Z for UTC: 2026-11-09T12:00:00Z")
+    return at
+
+
+def load_config() -> "Config":
+    """Load the configuration and start the log as it says."""
+    from dscr_bridge import config, log
+
+    loaded = config.load(options.config)
+    log.configure(as_json=loaded.log == "json")
+    return loaded
+
+
+def the_world() -> "World":
+    """The real world, or the sandbox's with a simulated clock."""
+    from dscr_bridge.world import World, world_at
+
+    return world_at(options.clock) if options.clock else World()
+
+
+@contextmanager
+def the_bridge(watch: "Callable[[Step], None] | None" = None) -> "Iterator[Bridge]":
+    """Open the bridge for one command."""
+    from dscr_bridge.opening import opened
+
+    config = load_config()
+    with opened(config, the_world(), watch or (lambda _step: None)) as bridge:
+        yield bridge
+
+
+def chosen(
+    bridge: "Bridge", location: str | None, care_type: str | None, month: str | None = None
+) -> "list[Obligation]":
+    """Choose the obligations that a command is about.  Raises ConfigError where nothing fits."""
+    from dscr_bridge.errors import ConfigError
+
+    window = bridge.window_named(month) if month else bridge.window()
+    wanted = bridge.config.location(location)[1].id if location else None
+    found = [
+        o for o in bridge.obligations(window)
+        if (wanted is None or o.location == wanted) and (care_type is None or o.care_type == care_type)
+    ]  # fmt: skip
+    if not found:
+        raise ConfigError(
+            "Location",
+            "it does not owe a return of that care type.",
+            "Nothing was done.",
+            "Give --care-type care_home or home_care as the configuration lists them.",
+        )
+    return found

@@ -1,0 +1,101 @@
+"""Commands with which named people of the provider decide: declare, confirm, edition approve and verify."""
+
+from typing import Annotated
+
+import typer
+
+from dscr_bridge.cli.app import app, aware, chosen, the_bridge
+
+edition_commands = typer.Typer(help="Approve an edition, verify or leave out its unsure items.", no_args_is_help=True)
+app.add_typer(edition_commands, name="edition")
+
+By = Annotated[str, typer.Option(help="Your name; it is kept in the ledger and printed on the receipt.")]
+
+
+@app.command()
+def declare(
+    location: Annotated[str, typer.Argument(help="A CQC location id or the name in the configuration.")],
+    item: Annotated[str, typer.Argument(help="An item id, for example ch_visiting_accommodated.")],
+    value: Annotated[str, typer.Argument(help="A number, or one of the item's answers.")],
+    by: By,
+    bed_type: Annotated[str | None, typer.Option(help="For one bed type only.")] = None,
+    until: Annotated[str | None, typer.Option(help="Holds until this instant; else as long as the item says.")] = None,
+) -> None:
+    """State a figure that no system knows; it beats a counted one, and the difference is shown."""
+    from dscr_bridge import deciding, show
+
+    with the_bridge() as bridge:
+        made = deciding.declare(bridge, location, item, value, by=by, bed_type=bed_type,
+                                until=aware(until) if until else None)  # fmt: skip
+        show.console().print(f"Declared: {made.item} = {made.value}, until {show.day(made.expires_at)}.")
+
+
+@app.command()
+def confirm(
+    location: Annotated[str, typer.Argument(help="A CQC location id or the name in the configuration.")],
+    reference: Annotated[str, typer.Option(help="What the platform showed: a reference, or the time on its page.")],
+    by: By,
+    at: Annotated[str | None, typer.Option(help="When it was entered; now when left out.")] = None,
+    care_type: Annotated[str | None, typer.Option(help="care_home or home_care, where the location owes both.")] = None,
+    note: Annotated[str | None, typer.Option(help="Anything to remember with it.")] = None,
+) -> None:
+    """Record that a person entered a return on the platform by hand."""
+    from dscr_bridge import bridge as flow
+    from dscr_bridge import sending, show
+    from dscr_bridge.errors import ConfigError
+
+    with the_bridge() as bridge:
+        owed = chosen(bridge, location, care_type)
+        if len(owed) > 1:
+            raise ConfigError(
+                "confirm",
+                "this location owes two returns.",
+                "Nothing was recorded.",
+                "Add --care-type care_home or --care-type home_care.",
+            )
+        entered = aware(at) if at else bridge.world.now()
+        window = bridge.window_named(owed[0].window)
+        outcome = sending.confirm(owed[0], bridge.ledger, bridge.world, reference=reference, entered_at=entered,
+                                  by=by, window=window, note=note)  # fmt: skip
+        written = flow.keep_receipt(bridge, owed[0], window)
+        show.console().print(show.outcome(outcome))
+        show.console().print(f"Receipt: {written.page}")
+
+
+@edition_commands.command("approve")
+def approve(
+    by: By,
+    provider: Annotated[
+        str | None, typer.Option(help="A CQC provider id; all of the configuration when left out.")
+    ] = None,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="Approve only if the definitions still have this fingerprint.")
+    ] = None,
+) -> None:
+    """Approve the edition in force, its definitions, code lists, connectors and settings, by name and fingerprint."""
+    from dscr_bridge import deciding, show
+
+    with the_bridge() as bridge:
+        for made in deciding.approve_edition(bridge, by=by, provider=provider, fingerprint=fingerprint):
+            show.console().print(
+                f"Approved for {made.chain}: edition {made.detail['edition']}, fingerprint {made.key[:16]}"
+            )
+
+
+@edition_commands.command("verify")
+def verify_item(
+    item: Annotated[str, typer.Argument(help="An item id, or `all` for every unsure item.")],
+    by: By,
+    leave_out: Annotated[
+        str | None, typer.Option(help="Leave it out instead, for this reason; printed on the receipt.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="A CQC provider id; all of the configuration when left out.")
+    ] = None,
+) -> None:
+    """State that you compared an item's wording, options, period and date with the live notice or screen."""
+    from dscr_bridge import deciding, show
+
+    with the_bridge() as bridge:
+        made = deciding.verify_items(bridge, item, by=by, leave_out=leave_out, provider=provider)
+        show.console().print(f"{'Left out' if leave_out else 'Verified'}: {len({d.key for d in made})} items.")

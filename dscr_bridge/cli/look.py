@@ -1,0 +1,91 @@
+"""Commands that look and change nothing: status, receipts, verify, windows."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from dscr_bridge.cli.app import app, the_bridge
+
+JsonOpt = Annotated[bool, typer.Option("--json", help="Write JSON Lines for tools.")]
+
+
+@app.command()
+def status(as_json: JsonOpt = False) -> None:
+    """Say where every return of this window stands and what the window is."""
+    from dscr_bridge import show
+    from dscr_bridge.returns import instant
+
+    with the_bridge() as bridge:
+        window, now = bridge.window(), bridge.world.now()
+        rows = [(bridge.owing(o.location)[1].name, bridge.ledger.obligation(o)) for o in bridge.obligations(window)]
+        if as_json:
+            for name, row in rows:
+                typer.echo(json.dumps({
+                    "location": row.obligation.location, "name": name, "care_type": row.obligation.care_type,
+                    "window": window.month, "closes_at": instant(window.closes_at), "state": row.state,
+                    "reason": row.reason, "next_at": instant(row.next_at) if row.next_at else None,
+                }))  # fmt: skip
+            return
+        console = show.console()
+        console.print(show.window_line(window, now))
+        console.print(show.standing(rows))
+
+
+@app.command()
+def receipts(
+    location: Annotated[str | None, typer.Argument(help="A CQC location id or name; all when left out.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
+    ] = None,
+) -> None:
+    """Show the receipts of a window by section, and where their printable pages are."""
+    from dscr_bridge import show
+    from dscr_bridge.cli.app import chosen
+
+    with the_bridge() as bridge:
+        console = show.console()
+        for one in chosen(bridge, location, None, month):
+            row = bridge.ledger.obligation(one)
+            name = f"{bridge.owing(one.location)[1].name} · {show.CARE_TYPE[one.care_type]} · {one.window}"
+            console.print(show.receipts(name, row) if row.sections else f"{name}: no receipt yet.")
+        console.print(f"Printable pages: {bridge.config.data_folder / 'receipts'}")
+
+
+@app.command()
+def verify() -> None:
+    """Rebuild the ledger from its chain of events, compare, and name the first broken link."""
+    from dscr_bridge import show
+
+    with the_bridge() as bridge:
+        bridge.ledger.require_sound()
+        found = bridge.ledger.verify()
+        show.console().print(f"✓ The ledger is sound: {found.events} events in {found.chains} chains.")
+
+
+@app.command()
+def windows(
+    first: Annotated[str, typer.Option("--from", help="The first month, for example 2026-01.")],
+    last: Annotated[str, typer.Option("--to", help="The last month.")],
+    as_json: JsonOpt = False,
+) -> None:
+    """Show the reporting windows of some months."""
+    from dscr_bridge import show
+    from dscr_bridge.errors import ConfigError
+    from dscr_bridge.mapping import published_to
+    from dscr_bridge.window import windows_between
+
+    try:
+        rows = windows_between(first, last, published_to=published_to())
+    except ValueError:
+        raise ConfigError(
+            "windows", "that is not a month.", "Nothing was shown.", "Write it as YYYY-MM, for example 2026-11."
+        ) from None
+    if not as_json:
+        show.console().print(show.windows(rows))
+        return
+    for w in rows:
+        typer.echo(json.dumps({
+            "window": w.month, "opens_on": w.opens_on.isoformat(), "closes_on": w.closes_on.isoformat(),
+            "opens_at": w.opens_at.isoformat(), "closes_at": w.closes_at.isoformat(), "published": w.published,
+        }))  # fmt: skip

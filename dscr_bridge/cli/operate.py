@@ -1,0 +1,69 @@
+"""Commands that run things: run, sandbox, demo, views-test."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dscr_bridge.cli.app import app, the_world
+
+if TYPE_CHECKING:
+    from dscr_bridge.views.conformance import Report
+
+
+@app.command()
+def run() -> None:
+    """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
+    from dataclasses import replace
+
+    from dscr_bridge import bridge as flow
+    from dscr_bridge import daemon
+    from dscr_bridge.cli.app import load_config
+    from dscr_bridge.opening import opened
+
+    stopping = daemon.Stopping()
+    config = load_config()
+    world = replace(the_world(), sleep=stopping.sleep)
+    with opened(config, world) as bridge:
+        daemon.run(lambda: flow.run_due(bridge), world.now, stopping)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(context: typer.Context) -> None:
+    """Start a simulator: `sandbox receiver ...` or `sandbox care-record ...`; `--help` after it says more."""
+    from dscr_bridge.sandbox.__main__ import main
+
+    main(context.args)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demonstration keeps its files.")] = Path("demo-data"),
+    records: Annotated[
+        Path | None, typer.Option(help="A folder of your own FHIR NDJSON or Bundles to read instead.")
+    ] = None,
+) -> None:
+    """Show the main job on synthetic records with a simulated receiver; nothing leaves this machine."""
+    from dscr_bridge import demo as demonstration
+
+    raise typer.Exit(demonstration.on_records(records, folder) if records else demonstration.run(folder))
+
+
+@app.command("views-test")
+def views_test(
+    folder: Annotated[Path, typer.Argument(help="A folder of SQL on FHIR v2 test files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
+) -> None:
+    """Run SQL on FHIR v2 test files against the views engine and report by test."""
+    from dscr_bridge.views.conformance import run_folder
+
+    report = run_folder(folder)
+    typer.echo(json.dumps(report.as_json()) if as_json else _summary(report))
+    raise typer.Exit(0 if report.count("fail") == 0 else 1)
+
+
+def _summary(report: "Report") -> str:
+    lines = [f"{r.outcome:14} {r.file}: {r.title}" + (f" ({r.reason})" if r.reason else "") for r in report.results]
+    counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in ("pass", "fail", "not supported"))
+    return "\n".join([*lines, counts])

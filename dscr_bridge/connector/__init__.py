@@ -1,0 +1,40 @@
+"""Connectors: how one product says things, as a folder of declarations and no Python.
+
+    load(name_or_path, national=codes) -> Connector    reads and validates; DefinitionError with every mistake at once
+    Connector.views, .files, .plan, .codes, .quirks    what it declares
+    Connector.with_settings(settings)                  the same, with what one configured source says otherwise
+    view_sources(connector, decoding, codes, findings) the FHIR views with their converters, ready to compile
+    converters(columns, decoding, codes, findings)     the same for one group of columns
+"""
+
+from dscr_bridge.connector.load import fingerprint_bytes, load
+from dscr_bridge.connector.settings import headers_of
+from dscr_bridge.connector.shape import (
+    AUTH_KINDS,
+    WAYS_IN,
+    Connector,
+    FhirView,
+    File,
+    Filled,
+    Rows,
+    Search,
+    Tabular,
+)
+from dscr_bridge.connector.sources import converters, view_sources
+
+__all__ = [
+    "AUTH_KINDS",
+    "WAYS_IN",
+    "Connector",
+    "FhirView",
+    "File",
+    "Filled",
+    "Rows",
+    "Search",
+    "Tabular",
+    "converters",
+    "fingerprint_bytes",
+    "headers_of",
+    "load",
+    "view_sources",
+]

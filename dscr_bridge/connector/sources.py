@@ -1,0 +1,70 @@
+"""The converters of a connector's columns, bound to one run: its keys, its locations and its list of oddities."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from dscr_bridge.connector.shape import Connector, Filled
+from dscr_bridge.privacy import Codes, DateOrder, Decoding, converter
+from dscr_bridge.tables import RECORDS, Finding, Kind
+from dscr_bridge.views import Converter, ViewSource
+
+_PATH = re.compile(r"[A-Za-z0-9_.]{1,80}")
+
+
+def view_sources(
+    connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], findings: Counter[Finding]
+) -> tuple[ViewSource, ...]:
+    """Give the connector's FHIR views with their converters; rows have the record table's columns in its order."""
+    return tuple(
+        ViewSource(
+            name=view.name,
+            definition=view.definition,
+            convert=converters(view.columns, view.resource, decoding, {**codes, **connector.codes}, findings),
+            needed=frozenset(c.name for c in RECORDS[view.table].columns if c.needed),
+            layout=RECORDS[view.table].names,
+            found_in=str(connector.path),
+        )
+        for view in connector.views
+    )
+
+
+def converters(
+    columns: Iterable[Filled], resource: str, decoding: Decoding, codes: Mapping[str, Codes],
+    findings: Counter[Finding], order: DateOrder = DateOrder.ISO,
+) -> dict[str, Converter]:
+    """Make the converter of each column; constants, and keys that a view makes itself, need none."""
+    return {
+        f.column.name: converter(
+            f.column, decoding, _noting(findings, resource, f), codes=_codes(f, codes), order=order,
+            scope=f.scope, reads=f.reads,
+        )
+        for f in columns
+        if f.constant is None and not _made_by_view(f)
+    }
+
+
+def _codes(column: Filled, codes: Mapping[str, Codes]) -> Codes | None:
+    return column.values if column.values is not None else codes.get(column.codes)
+
+
+def _noting(findings: Counter[Finding], resource: str, column: Filled) -> Callable[[str], None]:
+    element = element_of(column)
+
+    def note(kind: str) -> None:
+        findings[Finding(kind, resource, element)] += 1
+
+    return note
+
+
+def element_of(column: Filled) -> str:
+    """Say where a column is read, in the connector's own words: a header, a path, or else the column itself."""
+    if column.headers:
+        return column.headers[0]
+    if column.together:
+        return " / ".join(names[0] for names in column.together)
+    return column.path if _PATH.fullmatch(column.path) else column.column.name
+
+
+def _made_by_view(column: Filled) -> bool:
+    return column.column.kind is Kind.KEY and not column.scope and not column.reads

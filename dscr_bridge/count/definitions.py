@@ -1,0 +1,91 @@
+"""Runs definitions.sql over a waist: once for a question, however many locations are counted from it."""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+from zoneinfo import ZoneInfo
+
+from dscr_bridge import mapping
+from dscr_bridge.mapping import Campaign, Edition
+from dscr_bridge.mapping.settings import Value
+from dscr_bridge.returns import instant
+from dscr_bridge.tables import Waist
+
+_LONDON = ZoneInfo("Europe/London")
+_MADE: "WeakKeyDictionary[Waist, object]" = WeakKeyDictionary()
+_INDEXED = (
+    "said", "said_newest", "home", "place", "place_by_type", "resident", "person_served", "worker", "absent_worker",
+    "vaccinated_resident", "vaccinated_worker", "monthly_hours", "open_question", "unplaced_post", "oddity", "present",
+)  # fmt: skip
+
+
+def prepare(
+    waist: Waist,
+    edition: Edition,
+    window: str,
+    as_at: datetime,
+    settings: Mapping[str, Value],
+    asked: Mapping[str, Campaign],
+) -> None:
+    """Run the definitions over the waist, unless they have just run for the same question on the same rows."""
+    db = waist.connection
+    question = (edition.sha256, window, instant(as_at), dict(settings), dict(asked))
+    if _MADE.get(waist) == (question, db.total_changes):
+        return
+    for (name,) in db.execute("SELECT name FROM temp.sqlite_master WHERE type = 'table'").fetchall():
+        db.execute(f'DROP TABLE temp."{name}"')
+    _make_parameters(db, edition, window, as_at, settings, asked)
+    db.executescript(mapping.definitions_sql())
+    for name in _INDEXED:
+        db.execute(f'CREATE INDEX temp."{name}_by_location" ON "{name}" (loc_key)')
+    for name in ("coverage", "diagnostic"):
+        db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_by_location" ON "{name}" (loc_key)')
+    _MADE[waist] = (question, db.total_changes)
+
+
+def _make_parameters(
+    db: sqlite3.Connection,
+    edition: Edition,
+    window: str,
+    as_at: datetime,
+    settings: Mapping[str, Value],
+    asked: Mapping[str, Campaign],
+) -> None:
+    param = _parameters(window, as_at, settings)
+    db.execute(f"CREATE TEMP TABLE param ({', '.join(param)})")
+    db.execute(f"INSERT INTO param VALUES ({', '.join('?' * len(param))})", tuple(param.values()))  # noqa: S608
+    db.execute("CREATE TEMP TABLE standing (item_id)")
+    db.executemany("INSERT INTO standing VALUES (?)", [(i.id,) for i in edition.items if i.lasts == "standing"])
+    db.execute("CREATE TEMP TABLE campaign_now (disease, doses_from, doses_to)")
+    rows = [(disease, str(c.doses_from), str(c.doses_to)) for disease, c in asked.items()]
+    db.executemany("INSERT INTO campaign_now VALUES (?, ?, ?)", rows)
+
+
+def _parameters(window: str, as_at: datetime, settings: Mapping[str, Value]) -> dict[str, str | int | None]:
+    def back(name: str) -> str:
+        return instant(as_at - timedelta(days=int(str(settings[name]))))
+
+    today = as_at.astimezone(_LONDON).date()
+    month_end = today.replace(day=1) - timedelta(days=1)
+    unplaced, bed_type = str(settings["staff_without_care_type"]), str(settings["default_bed_type"])
+    return {
+        "as_at": instant(as_at),
+        "as_at_date": str(today),
+        "window": window,
+        "agency_since": back("agency_days"),
+        "bank_since": back("bank_days"),
+        "turnaround_since": back("turnaround_days"),
+        "reservation_stale": back("reservation_overdue_days"),
+        "reservation_horizon": instant(as_at + timedelta(days=int(str(settings["reservation_horizon_days"])))),
+        "tentative_counts": int(settings["tentative_counts"] is True),
+        "unresolved_off_sale": int(settings["unresolved_off_sale"] is True),
+        "on_hold_counts": int(settings["on_hold_counts"] is True),
+        "subpotent_counts": int(settings["subpotent_counts"] is True),
+        "secondary_counts": int(settings["secondary_counts"] is True),
+        "declared_until_changed": int(settings["declared_lasts"] == "until_changed"),
+        "default_bed_type": None if bed_type == "none" else bed_type,
+        "unplaced_care_type": None if unplaced == "asked" else unplaced,
+        "month_start": str(month_end.replace(day=1)),
+        "month_end": str(month_end),
+    }

@@ -1,0 +1,43 @@
+"""The ledger: an append-only, hash-chained memory of what was decided, sent and answered, and where each return stands.
+
+The event table is never altered.  A projection of it (obligations, sections, declared figures, decisions) is written in
+the same transaction and can be rebuilt and compared at any time.  Opening it imports SQLAlchemy, which is slow: it
+happens in `open_ledger`, not here.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dscr_bridge.ledger.states import (
+    SETTLED,
+    TAKEN,
+    Broken,
+    Decision,
+    Declared,
+    Event,
+    ObligationRow,
+    ObligationState,
+    SectionRow,
+    SectionState,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from dscr_bridge.ledger.store import Ledger
+
+__all__ = [
+    "SETTLED", "TAKEN", "Broken", "Decision", "Declared", "Event", "Ledger", "ObligationRow", "ObligationState",
+    "SectionRow", "SectionState", "Verification", "open_ledger",
+]  # fmt: skip
+
+
+def open_ledger(where: Path | str, now: Callable[[], datetime]) -> "Ledger":
+    """Open the ledger at a path (SQLite, made with mode 0600 if missing) or a `postgresql://` URL.
+
+    `now` is the world's clock; every event carries its time.  Raises LedgerBroken.
+    """
+    from dscr_bridge.ledger.store import Ledger
+
+    return Ledger(where, now)

@@ -1,0 +1,116 @@
+"""Open the ledger's database, make its tables, and turn the database's complaints into the project's own words."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from dscr_bridge.errors import ConfigError, LedgerBroken
+from dscr_bridge.ledger import schema
+
+_BUSY_SECONDS = 30
+_MAKING_THE_TABLES = 7261  # a lock of PostgreSQL, so that two daemons that start at once do not both make them
+
+_WORDS = {
+    "SQLITE_FULL": ("the disk is full", "Make room on the disk, then start again."),
+    "SQLITE_BUSY": ("another program has kept it locked", "Close the program that has it open."),
+    "SQLITE_READONLY": ("it may not be written", "Give the bridge's user the right to write the file and its folder."),
+    "SQLITE_CANTOPEN": ("it cannot be opened", "Check that the folder exists and that the bridge's user may write it."),
+    "SQLITE_NOTADB": ("the file is not a ledger", "Check the path; restore the ledger from its backup."),
+    "SQLITE_CORRUPT": ("the file is damaged", "Keep a copy of it as it is, then restore it from its backup."),
+    "SQLITE_CONSTRAINT_TRIGGER": ("something tried to alter an event", "Run `dscr-bridge verify`."),
+    "SQLITE_IOERR": ("the disk reported an error", "Check the disk, then run `dscr-bridge verify`."),
+}  # fmt: skip
+_OTHER = ("its database reported an error", "Check that it is running and reachable, then run `dscr-bridge verify`.")
+
+
+def broken(what: str, do: str) -> LedgerBroken:
+    """Make the error for a ledger that cannot be used."""
+    return LedgerBroken("The ledger", f"{what}.", "Nothing is sent until the ledger is sound again.", do)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn what the database complains about into LedgerBroken; its own text, which quotes values, is dropped."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise broken(*_words(getattr(error, "orig", None))) from None
+
+
+def open_engine(where: Path | str) -> Engine:
+    """Open the database and make the tables that are missing.  Raises LedgerBroken or ConfigError."""
+    with guarded():
+        engine = _postgresql(where) if isinstance(where, str) and "://" in where else _sqlite(Path(where))
+        try:
+            with engine.begin() as connection:
+                _make_tables(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+    return engine
+
+
+def _sqlite(path: Path) -> Engine:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only the bridge's own user may read it; the files that SQLite makes beside it take over its mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError:
+        raise broken(*_WORDS["SQLITE_CANTOPEN"]) from None
+    engine = create_engine(
+        f"sqlite:///{path}", pool_size=16, max_overflow=-1, connect_args={"timeout": _BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _durable)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _durable(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # this module says when a transaction begins
+    # FULL: a receipt must survive a power cut, and NORMAL can lose the last commits.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("dscr_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _postgresql(where: str) -> Engine:
+    try:
+        url = make_url(where)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return create_engine(url, pool_size=16, max_overflow=-1)
+    except (ArgumentError, ImportError):
+        raise ConfigError(
+            "The ledger", "its address is not one that can be used here.", "Nothing was opened.",
+            "Give a file, or postgresql://user@host/database with the extra `dscr-bridge[postgresql]` installed.",
+        ) from None  # fmt: skip
+
+
+def _make_tables(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MAKING_THE_TABLES})
+    if not inspect(connection).has_table(schema.about.name):
+        schema.tables.create_all(connection)
+        connection.execute(insert(schema.about), {"key": "schema_version", "value": str(schema.VERSION)})
+        return
+    version = connection.execute(select(schema.about.c.value).where(schema.about.c.key == "schema_version")).scalar()
+    if version != str(schema.VERSION):
+        raise broken("it was written by another version of the bridge", "Use that version, or the newest one.")
+
+
+def _words(original: BaseException | None) -> tuple[str, str]:
+    name = getattr(original, "sqlite_errorname", "")
+    known = [words for code, words in _WORDS.items() if name.startswith(code)]
+    return known[0] if known else _OTHER

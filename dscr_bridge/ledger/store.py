@@ -1,0 +1,349 @@
+"""Write events with their projection in one durable transaction, and read where everything stands."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Row, Table, select
+
+from dscr_bridge.errors import SubmissionUnknown
+from dscr_bridge.ledger import rows, schema, statements, verify
+from dscr_bridge.ledger.chain import START, link, sha256, stamp
+from dscr_bridge.ledger.engine import broken, guarded, open_engine
+from dscr_bridge.ledger.projection import after
+from dscr_bridge.ledger.states import (
+    ClaimLost,
+    Decision,
+    Declared,
+    Event,
+    Happened,
+    ObligationRow,
+    ObligationState,
+    Verification,
+)
+from dscr_bridge.returns import CareType, Obligation, Return
+
+
+@dataclass
+class _Work:
+    """What one transaction has changed so far."""
+
+    connection: Connection
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    rows: dict[Obligation, ObligationRow] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
+
+
+class Ledger:
+    """The ledger of one provider or of many; safe to use from several threads and processes."""
+
+    def __init__(self, where: Path | str, now: Callable[[], datetime]) -> None:
+        """Open it, making it if missing.  Raises LedgerBroken."""
+        self._now = now
+        self._engine = open_engine(where)
+        self._reads = self._engine.execution_options(dscr_reads=True)
+        self._here = threading.local()
+        self._dialect = self._engine.dialect.name
+        # SQLite has one writer; threads that wait in line here do not starve each other in its busy loop.
+        self._turn: AbstractContextManager[Any] = threading.RLock() if self._dialect == "sqlite" else nullcontext()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
+
+    # Writing
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make everything recorded inside one durable commit: all of it or nothing.  Raises LedgerBroken."""
+        if self._work is not None:
+            yield
+            return
+        with guarded(), self._turn, self._engine.begin() as connection:
+            self._here.work = _Work(connection)
+            try:
+                yield
+                self._flush(self._here.work)
+            finally:
+                self._here.work = None
+
+    def record(
+        self, obligation: Obligation, kind: Happened, body: Mapping[str, Any], document: bytes | None = None,
+        kept: Sequence[bytes] = (),
+    ) -> ObligationRow:  # fmt: skip
+        """Append an event about a return and give its row after it.
+
+        `document` belongs to the event by its hash; `kept` are bytes that the body names by theirs.
+        """
+        with self.together():
+            self._line_up(obligation.location)  # before the row is read: whoever wrote meanwhile has finished
+            row = self.obligation(obligation)
+            event = self._append(obligation.location, kind, body, document, kept, obligation)
+            self._work_now.rows[obligation] = changed = after(row, event)
+            return changed
+
+    def prepared(self, ret: Return, document: bytes) -> ObligationRow:
+        """Record figures that passed their checks: the return is ready.
+
+        Raises SubmissionUnknown while nobody knows what became of an earlier sending.
+        """
+        with self.together():
+            if self.obligation(ret.obligation).state is ObligationState.UNKNOWN:
+                raise SubmissionUnknown(
+                    ret.obligation.id, "nobody knows yet whether the last sending arrived.", "Nothing new is prepared.",
+                    "Wait: the bridge asks the receiver before it sends anything again.",
+                )  # fmt: skip
+            return self.record(ret.obligation, Happened.PREPARED, rows.description(ret), document)
+
+    def held(self, obligation: Obligation, reason: str, rules: Sequence[str] = ()) -> ObligationRow:
+        """Record that a person must act on the figures; `reason` and `rules` are closed words."""
+        return self.record(obligation, Happened.HELD, {"reason": reason, "rules": list(rules)})
+
+    def waiting(self, obligation: Obligation, reason: str, next_at: datetime) -> ObligationRow:
+        """Record that a source is down and when it is asked again."""
+        return self.record(obligation, Happened.WAITING, {"reason": reason, "next_at": stamp(next_at)})
+
+    def missed(self, obligation: Obligation, reason: str = "window_closed") -> ObligationRow:
+        """Record that the window closed without an accepted return."""
+        return self.record(obligation, Happened.MISSED, {"reason": reason})
+
+    def declare(
+        self, location: str, care_type: CareType, item: str, value: int | str, *, by: str, as_at: datetime,
+        expires_at: datetime | None = None, bed_type: str | None = None,
+    ) -> Declared:  # fmt: skip
+        """Record a figure that a named person of the provider states; it replaces the one before."""
+        row = Declared(location, care_type, item, bed_type, str(value), as_at, expires_at, by, self._now())
+        key = {"location": location, "care_type": care_type, "item": item, "bed_type": bed_type or ""}
+        with self.together():
+            content = json.loads(rows.declared_text(row))
+            self._append(location, Happened.DECLARED, content)
+            self._put(schema.declared, {**key, "row": rows.declared_text(row)})
+        return row
+
+    def withdraw(self, location: str, care_type: CareType, item: str, *, by: str, bed_type: str | None = None) -> None:
+        """Record that a declared figure no longer holds."""
+        key = {"location": location, "care_type": care_type, "item": item, "bed_type": bed_type or ""}
+        with self.together():
+            self._append(location, Happened.DECLARATION_WITHDRAWN, {**key, "by": by})
+            self._take_out(schema.declared, key)
+
+    def decide(
+        self, chain: str, kind: str, key: str, *, by: str, note: str | None = None,
+        detail: Mapping[str, Any] | None = None, obligation: Obligation | None = None,
+    ) -> Decision:  # fmt: skip
+        """Record what a named person of the provider decided.
+
+        `chain` is a location id, or `provider:<id>` for what holds for all of its locations.  Kinds in use:
+        edition_approved (key: edition, detail: fingerprint), item_verified, item_left_out, rule_accepted,
+        return_approved and return_held (with the obligation, whose state then changes).
+        """
+        decision = Decision(chain, kind, key, by, self._now(), note, dict(detail or {}))
+        text = rows.decision_text(decision)
+        with self.together():
+            if obligation is not None:
+                self.record(obligation, Happened.DECIDED, json.loads(text))
+            else:
+                self._append(chain, Happened.DECIDED, json.loads(text))
+            self._put(schema.decisions, {"chain": chain, "kind": kind, "key": key, "row": text})
+        return decision
+
+    def revoke(self, chain: str, kind: str, key: str, *, by: str) -> None:
+        """Record that a decision no longer holds."""
+        which = {"chain": chain, "kind": kind, "key": key}
+        with self.together():
+            self._append(chain, Happened.DECISION_WITHDRAWN, {**which, "by": by})
+            self._take_out(schema.decisions, which)
+
+    def anchor(self, provider: str, locations: Sequence[str], window: str) -> str:
+        """Note the heads of the locations' chains in the provider's own chain; gives that chain's new head."""
+        chain = f"provider:{provider}"
+        with self.together():
+            heads = {location: self.head(location)[1] for location in sorted(locations)}
+            return self._append(chain, Happened.ANCHORED, {"window": window, "heads": heads}).hash
+
+    # Leases
+
+    def claim(self, obligation: Obligation, owner: str, lease: timedelta) -> bool:
+        """Take the right to send this return for a while, in one conditional write; False when another has it."""
+        now = self._now()
+        values = {**_key(obligation), "owner": owner, "until": stamp(now + lease), "key_now": stamp(now)}
+        with self.together():
+            return self._execute(statements.claim(self._dialect), values).rowcount == 1
+
+    def renew(self, obligation: Obligation, owner: str, lease: timedelta) -> None:
+        """Keep the right to send for a while longer.  Raises ClaimLost when the lease is no longer this owner's."""
+        values = {**_keyed(obligation), "key_owner": owner, "until": stamp(self._now() + lease)}
+        with self.together():
+            if self._execute(statements.renew, values).rowcount != 1:
+                raise ClaimLost
+
+    def release(self, obligation: Obligation, owner: str) -> None:
+        """Give the right to send back; nothing happens when it was lost."""
+        with self.together():
+            self._execute(statements.release, {**_keyed(obligation), "key_owner": owner})
+
+    # Reading
+
+    def obligation(self, obligation: Obligation) -> ObligationRow:
+        """Say where a return stands; a fresh row in state due when nothing ever happened."""
+        if self._work is not None and obligation in self._work.rows:
+            return self._work.rows[obligation]
+        found = self._first(statements.row(schema.obligations), _keyed(obligation))
+        return ObligationRow(obligation) if found is None else rows.obligation_row(obligation, found.row)
+
+    def obligations(self, window: str | None = None, location: str | None = None) -> tuple[ObligationRow, ...]:
+        """List where the returns stand, by window, location and care type."""
+        c = schema.obligations.c
+        chosen = select(c.location, c.care_type, c.window, c.row).order_by(c.window, c.location, c.care_type)
+        if window is not None:
+            chosen = chosen.where(c.window == window)
+        if location is not None:
+            chosen = chosen.where(c.location == location)
+        keyed = ((rows.obligation_of(r.location, r.care_type, r.window), r.row) for r in self._all(chosen))
+        return tuple(rows.obligation_row(obligation, text) for obligation, text in keyed)
+
+    def declared(self, location: str, care_type: CareType, at: datetime) -> tuple[Declared, ...]:
+        """List the declared figures of a location that have not expired at `at`."""
+        c = schema.declared.c
+        its = (c.location == location, c.care_type == care_type.value)
+        chosen = select(c.row).where(*its).order_by(c.item, c.bed_type)
+        found = (rows.declared_row(r.row) for r in self._all(chosen))
+        return tuple(d for d in found if d.expires_at is None or at < d.expires_at)
+
+    def decisions(self, chain: str, kind: str | None = None) -> tuple[Decision, ...]:
+        """List the decisions of a chain that hold now, by kind and key."""
+        c = schema.decisions.c
+        chosen = select(c.row).where(c.chain == chain).order_by(c.kind, c.key)
+        if kind is not None:
+            chosen = chosen.where(c.kind == kind)
+        return tuple(rows.decision_row(r.row) for r in self._all(chosen))
+
+    def document(self, digest: str) -> bytes:
+        """Give kept bytes by their SHA-256.  Raises KeyError when they were never kept or were expunged."""
+        if self._work is not None and digest in self._work.documents:
+            return self._work.documents[digest]
+        found = self._first(statements.document, {"digest": digest})
+        if found is None:
+            raise KeyError(digest)
+        return bytes(found.bytes)
+
+    def events(self, chain: str, obligation: Obligation | None = None) -> tuple[Event, ...]:
+        """Give the events of a chain, oldest first; of one return when an obligation is given."""
+        c = schema.events.c
+        chosen = select(schema.events).where(c.chain == chain).order_by(c.n)
+        if obligation is not None:
+            chosen = chosen.where(c.care_type == obligation.care_type, c.window == obligation.window)
+        return tuple(rows.event_of(r) for r in self._all(chosen))
+
+    def head(self, chain: str) -> tuple[int, str]:
+        """Give the number and hash of a chain's last event; 0 and zeros when it has none."""
+        if self._work is not None and chain in self._work.heads:
+            return self._work.heads[chain]
+        found = self._first(statements.head, {"chain": chain})
+        return (0, START) if found is None else (found.n, found.hash)
+
+    def verify(self) -> Verification:
+        """Rebuild everything from the events, compare, and name the first broken link of each chain."""
+        with guarded(), self._reads.connect() as connection:
+            return verify.verify(connection)
+
+    def require_sound(self) -> None:
+        """Raise LedgerBroken, naming the first broken link, unless the whole ledger verifies."""
+        found = self.verify()
+        if not found.sound:
+            first = found.broken[0]
+            raise broken(
+                f"event {first.n} of the chain of {first.chain} does not hold: {first.what}",
+                "Keep a copy of the ledger as it is, restore it from its backup and tell the integrator.",
+            )
+
+    # Within
+
+    @property
+    def _work(self) -> _Work | None:
+        return getattr(self._here, "work", None)
+
+    @property
+    def _work_now(self) -> _Work:
+        work = self._work
+        assert work is not None, "only inside `together`"  # noqa: S101
+        return work
+
+    def _append(
+        self, chain: str, kind: Happened, body: Mapping[str, Any], document: bytes | None = None,
+        kept: Sequence[bytes] = (), obligation: Obligation | None = None,
+    ) -> Event:  # fmt: skip
+        work = self._work_now
+        n, previous = self._line_up(chain)
+        digest = None if document is None else sha256(document)
+        work.documents.update({sha256(d): d for d in (*kept, *([] if document is None else [document]))})
+        content: dict[str, Any] = {
+            "chain": chain, "n": n + 1, "at": self._now(), "kind": kind.value, "body": dict(body),
+            "care_type": obligation.care_type.value if obligation else None,
+            "window": obligation.window if obligation else None,
+            "document_sha256": digest, "previous": previous,
+        }  # fmt: skip
+        event = Event(seq=0, hash=link(**content), **content)
+        work.heads[chain] = (event.n, event.hash)
+        work.events.append(rows.columns_of(event))
+        return event
+
+    def _line_up(self, chain: str) -> tuple[int, str]:
+        """Give the head of a chain and keep others from writing to it until this transaction ends."""
+        work = self._work_now
+        if chain not in work.heads:
+            found = self._first(statements.head_to_write, {"chain": chain})
+            if found is None:  # a row that is not there cannot be locked
+                new = {"chain": chain, "n": 0, "hash": START}
+                self._execute(statements.keep(schema.heads, self._dialect), new)
+                found = self._all(statements.head_to_write, {"chain": chain})[0]
+            work.heads[chain] = (found.n, found.hash)
+        return work.heads[chain]
+
+    def _flush(self, work: _Work) -> None:
+        if work.documents:
+            kept = [{"sha256": digest, "bytes": document} for digest, document in work.documents.items()]
+            self._execute(statements.keep(schema.documents, self._dialect), kept)
+        if work.events:
+            self._execute(statements.append, work.events)
+        for chain, (n, digest) in work.heads.items():
+            self._put(schema.heads, {"chain": chain, "n": n, "hash": digest})
+        for obligation, row in work.rows.items():
+            next_at = stamp(row.next_at) if row.next_at else None
+            values = {"state": row.state.value, "next_at": next_at, "row": rows.obligation_text(row)}
+            self._put(schema.obligations, {**_key(obligation), **values})
+
+    def _put(self, table: Table, values: Mapping[str, Any]) -> None:
+        self._execute(statements.put(table, self._dialect), dict(values))
+
+    def _take_out(self, table: Table, key: dict[str, str]) -> None:
+        self._execute(statements.take_out(table), statements.keyed(key))
+
+    def _execute(self, statement: Any, values: Any) -> CursorResult[Any]:
+        return self._work_now.connection.execute(statement, values)
+
+    def _first(self, chosen: Any, values: dict[str, Any]) -> Row[Any] | None:
+        found = self._all(chosen, values)
+        return found[0] if found else None
+
+    def _all(self, chosen: Any, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
+        if self._work is not None:
+            return self._work.connection.execute(chosen, values).all()
+        with guarded(), self._reads.connect() as connection:
+            return connection.execute(chosen, values).all()
+
+
+def _key(obligation: Obligation) -> dict[str, Any]:
+    return {
+        "location": obligation.location, "care_type": obligation.care_type.value, "window": obligation.window
+    }
+
+
+def _keyed(obligation: Obligation) -> dict[str, Any]:
+    return statements.keyed(_key(obligation))

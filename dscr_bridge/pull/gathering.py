@@ -1,0 +1,150 @@
+"""Gathers decoded rows into records: drops what came twice, and remembers the ids that later questions need.
+
+Logical ids are held only while a source is read, and only for the types that the search plan asks by.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from dscr_bridge.connector import Connector, view_sources
+from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys
+from dscr_bridge.tables import Cell, Finding, Records, Row
+from dscr_bridge.views import CompiledViews, compile_views
+
+
+class Batch:
+    """The rows of one page or block; a `views.Sink`."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.rows: dict[str, list[Row]] = {}
+        self.arrived: Counter[str] = Counter()
+        self.odd: Counter[Finding] = Counter()
+
+    def append_for(self, view: str, /) -> Callable[[Row], object]:
+        """Give the function that takes the rows of a view."""
+        return self.rows.setdefault(view, []).append
+
+    def rejected(self, resource: str, element: str, kind: str, /) -> None:
+        """Count what could not be used."""
+        self.odd[Finding(kind, resource, element)] += 1
+
+    def received(self, resource: str, how_many: int, /) -> None:
+        """Count resources that arrived."""
+        self.arrived[resource] += how_many
+
+    def unread(self, resource: str, how_many: int, /) -> None:
+        """Count resources of a type that no view names."""
+        self.odd[Finding("unread", resource, "")] += how_many
+
+
+class Gathering:
+    """What one source has said so far."""
+
+    def __init__(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], began: str) -> None:
+        """Compile the connector's views for this run."""
+        self.records = Records(decoding.source, read_at=began)
+        self.known: dict[str, set[str]] = defaultdict(set)       # ids of resources that were read, by type
+        self.referred: dict[str, set[str]] = defaultdict(set)    # ids that references name, by type
+        self._table_of = {view.name: view.table for view in connector.views}
+        self._resource_of = {view.name: view.resource for view in connector.views}
+        self._one_row_each = {view.name: not _unfolds(view.definition) for view in connector.views}
+        self._batches: list[Batch] = []
+        self.views = self._compiled(connector, decoding, codes)
+
+    def _compiled(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes]) -> CompiledViews:
+        asked_by = {step.ids_of for step in connector.plan if step.ids_of}
+        resource_key, reference_key = resource_keys(decoding), reference_keys(decoding)
+
+        def resource(of: str, id: str) -> Cell:
+            if of in asked_by:
+                self.known[of].add(id)
+            return resource_key(of, id)
+
+        def reference(to: str) -> Cell:
+            of, _, id = to.rpartition("/")
+            if of in asked_by:
+                self.referred[of].add(id)
+            return reference_key(to)
+
+        sources = view_sources(connector, decoding, codes, self.records.findings)
+        return compile_views(sources, resource_key=resource, reference_key=reference)
+
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Keep these batches."""
+        self._batches.extend(batches)
+
+    def received(self) -> int:
+        """Say how many resources have arrived and been kept."""
+        return sum(sum(batch.arrived.values()) for batch in self._batches)
+
+    def finish(self, *, note_repeats: bool) -> Records:
+        """Put the batches together, each resource once; `note_repeats` where asking twice was not our own doing."""
+        records = self.records
+        repeated: Counter[str] = Counter()
+        for batch in self._batches:
+            records.received.update(batch.arrived)
+            records.findings.update(batch.odd)
+        for table in dict.fromkeys(self._table_of.values()):
+            records.rows.setdefault(table, [])
+        for view, table in self._table_of.items():
+            rows, twice, differing = once(
+                [batch.rows[view] for batch in self._batches if view in batch.rows], self._one_row_each[view])
+            records.rows[table] += rows
+            resource = self._resource_of[view]
+            repeated[resource] = max(repeated[resource], twice)
+            if differing:
+                records.findings[Finding("changed_while_read", resource, "")] += differing
+        records.received -= repeated
+        if note_repeats:
+            records.findings.update({Finding("duplicate", of, ""): n for of, n in repeated.items() if n})
+        self._batches.clear()
+        return records
+
+
+def once(batches: Sequence[list[Row]], one_row_each: bool) -> tuple[list[Row], int, int]:
+    """Give the rows with each resource once, how many came again, and how many of those said something else.
+
+    The first cell of a row is the key of its resource.  Where one resource came with different rows, the choice must
+    not depend on the order of arrival: the greatest rows stay.
+    """
+    seen: set[Cell] = set()
+    again: set[Cell] = set()
+    for rows in batches:
+        keys = {row[0] for row in rows}
+        again |= keys & seen
+        seen |= keys
+        if one_row_each and len(keys) < len(rows):
+            again |= {key for key, n in Counter(row[0] for row in rows).items() if n > 1}
+    kept = [row for rows in batches for row in dict.fromkeys(rows) if row[0] not in again]
+    if not again:
+        return kept, 0, 0
+    repeats = differing = 0
+    for told in _tellings(batches, again, one_row_each):
+        kept += max(told, key=lambda rows: [_order(row) for row in rows])
+        repeats += len(told) - 1
+        differing += any(rows != told[0] for rows in told)
+    return kept, repeats, differing
+
+
+def _tellings(batches: Sequence[list[Row]], again: set[Cell], one_row_each: bool) -> Iterable[list[list[Row]]]:
+    told: dict[Cell, list[list[Row]]] = defaultdict(list)
+    for rows in batches:
+        here: dict[Cell, list[Row]] = defaultdict(list)
+        for row in rows if one_row_each else dict.fromkeys(rows):
+            if row[0] in again:
+                here[row[0]].append(row)
+        for key, mine in here.items():
+            told[key] += [[row] for row in mine] if one_row_each else [sorted(mine, key=_order)]
+    return told.values()
+
+
+def _unfolds(select: Mapping[str, Any]) -> bool:
+    inner = [*select.get("select", ()), *select.get("unionAll", ())]
+    return "forEach" in select or "forEachOrNull" in select or "unionAll" in select or any(map(_unfolds, inner))
+
+
+def _order(row: Row) -> tuple[tuple[str, str], ...]:
+    # Keys differ from run to run, so they do not take part.
+    return tuple((type(cell).__name__, "" if isinstance(cell, bytes) else str(cell)) for cell in row)

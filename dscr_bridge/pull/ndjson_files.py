@@ -1,0 +1,180 @@
+"""Reads a folder of FHIR files: NDJSON, Bundles or single resources, plain or gzipped.
+
+Names of files can hold names of persons: a file is spoken of by its position in the sorted folder, and by the
+resource type that its name begins with, where it does.
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import IO, cast
+
+from dscr_bridge import log
+from dscr_bridge.config import Source
+from dscr_bridge.connector import Connector
+from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceUnavailable
+from dscr_bridge.privacy import Codes, Decoding
+from dscr_bridge.pull import Step
+from dscr_bridge.pull.gathering import Batch, Gathering
+from dscr_bridge.pull.reading import readings
+from dscr_bridge.tables import Finding, Reading, Records
+from dscr_bridge.views import Undecodable
+from dscr_bridge.world import World
+
+events = log.room("pull")
+
+_BLOCK = 64 * 1024
+_LONGEST_LINE = 10 * 1024 * 1024  # bytes of one resource
+_NAMES = re.compile(r".*\.(ndjson|jsonl|json)(\.gz)?", re.IGNORECASE)
+_BOM = b"\xef\xbb\xbf"
+
+
+class _Broken(Exception):
+    """A file that cannot be read to its end; the kind in one word."""
+
+
+def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
+         progress: Callable[[Step], None]) -> Records:
+    """Read every file of the folder.
+
+    A broken file makes the tables of the type that its name begins with FAILED, and the rest is kept; where the name
+    does not tell, anything could be missing, and the whole source is refused.  A type of which no file and no resource
+    came is not there, which is not the same as none.
+    Raises SourceUnavailable where a file changes while it is read, RecordsUnreadable, and ConfigError without a folder.
+    """
+    began = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    gathering = Gathering(connector, decoding, codes, began)
+    ended: dict[str, Reading] = {}
+    for position, path in enumerate(_files(source), 1):
+        of = _type_in_name(path, gathering.views.resources)
+        before = path.stat()
+        try:
+            arrived = _one_file(path, source, gathering)
+        except _Broken as fault:
+            kind = str(fault)
+            events.warning("file_not_read", source=source.name, file_position=position, reason=kind)
+            if not of:
+                raise _anything(source, position) from None
+            gathering.records.findings[Finding(f"file_{kind}", of, f"file {position}")] += 1
+            ended[of] = Reading.FAILED
+        else:
+            _refuse_if_changed(source, path, before.st_size, before.st_mtime_ns)
+            for resource in {of, *arrived} - {""}:
+                ended.setdefault(resource, Reading.READ)
+            progress(Step(source.name, of or "files", position, gathering.received()))
+    if ended and set(ended.values()) == {Reading.FAILED}:
+        raise RecordsUnreadable(_where(source), "none of its files can be read as FHIR records.",
+                                "The return was not prepared.", "Check that the export finished, then take it again.")
+    records = gathering.finish(note_repeats=True)
+    records.reading.update(readings(connector, ended, {s.resource for s in connector.plan if s.optional}))
+    return records
+
+
+def _files(source: Source) -> list[Path]:
+    assert source.folder is not None  # noqa: S101  (the way in was chosen by it)
+    try:
+        found = [p for p in source.folder.iterdir() if _NAMES.fullmatch(p.name) and p.is_file() and not p.is_symlink()]
+    except OSError:
+        raise ConfigError(_where(source), "its folder is not there or cannot be opened.", "Nothing was read or sent.",
+                          "Check folder in the configuration and its permissions.") from None
+    if not found:
+        raise RecordsUnreadable(_where(source), "its folder holds no .ndjson or .json files.",
+                                "The return was not prepared.", "Check folder, and that the export has run.")
+    return sorted(found)
+
+
+def _one_file(path: Path, source: Source, gathering: Gathering) -> set[str]:
+    """Read one file whole or not at all; gives the types that came."""
+    batches: list[Batch] = []
+    try:
+        with _opened(path) as file:
+            if _is_ndjson(path):
+                for block in _blocks(file):
+                    batches.append(Batch())
+                    gathering.views.decode_lines(block, batches[-1])
+            else:
+                batches.append(Batch())
+                _document(_whole(file, source.limits.max_body_mb * 1024 * 1024), gathering, batches[-1])
+    except (OSError, EOFError, zlib.error):
+        raise _Broken("unreadable") from None
+    except Undecodable:
+        raise _Broken("not_json") from None
+    gathering.add(batches)
+    return {of for batch in batches for of in batch.arrived}
+
+
+def _document(content: bytes, gathering: Gathering, batch: Batch) -> None:
+    """Read a Bundle or one resource; a file called .json may hold lines too."""
+    try:
+        page = gathering.views.decode_page(content, batch)
+    except Undecodable:
+        lines = content.strip().split(b"\n")
+        if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines if line.strip()):
+            raise
+        gathering.views.decode_lines(content, batch)
+        return
+    if page.next_link is not None:
+        batch.rejected("Bundle", "link", "more_pages")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _is_ndjson(path: Path) -> bool:
+    return re.search(r"\.(ndjson|jsonl)(\.gz)?$", path.name, re.IGNORECASE) is not None
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Give whole lines in blocks, in constant memory."""
+    rest = b""
+    first = True
+    while chunk := file.read(_BLOCK):
+        if first:
+            chunk, first = chunk.removeprefix(_BOM), False
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield rest + chunk[:end]
+            rest = chunk[end:]
+        else:
+            rest += chunk
+        if len(rest) > _LONGEST_LINE:
+            raise _Broken("line_too_long")
+    if rest.strip():
+        yield rest
+
+
+def _whole(file: IO[bytes], most: int) -> bytes:
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise _Broken("too_large")
+    return content
+
+
+def _type_in_name(path: Path, resources: frozenset[str]) -> str:
+    word = re.match(r"[A-Za-z]+", path.name)
+    return word[0] if word and word[0] in resources else ""
+
+
+def _refuse_if_changed(source: Source, path: Path, size: int, changed_ns: int) -> None:
+    try:
+        now = path.stat()
+    except OSError:
+        now = None
+    if now is None or (now.st_size, now.st_mtime_ns) != (size, changed_ns):
+        raise SourceUnavailable(_where(source), "a file changed while it was being read.",
+                                "The return was not prepared. The bridge tries again by itself.",
+                                "Let the export write elsewhere and move finished files into the folder.")
+
+
+def _anything(source: Source, position: int) -> RecordsUnreadable:
+    return RecordsUnreadable(_where(source), f"file {position} of its folder, in the order of names, cannot be read as FHIR "
+                             "records, and its name does not tell which records are missing.",
+                             "The return was not prepared.", "Check that the export finished, then take it again.")
+
+
+def _where(source: Source) -> str:
+    return f'Source "{source.name}"'

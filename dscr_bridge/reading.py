@@ -1,0 +1,150 @@
+"""Read the sources that some locations need, each once, and turn what people declared and decided into what counts.
+
+A source that fails takes down only the figures that need it: its tables are marked as failed, and its error is kept
+for the person who must act.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dscr_bridge import log
+from dscr_bridge.assemble import Entry
+from dscr_bridge.check import Decisions, Freshness
+from dscr_bridge.config import Location, Provider, Source
+from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, SourceUnavailable
+from dscr_bridge.ledger import TAKEN
+from dscr_bridge.opening import Bridge
+from dscr_bridge.privacy import Decoding, Keys, normalised
+from dscr_bridge.pull import pull
+from dscr_bridge.returns import Figure, ItemId, LocationId, Obligation, Return, State, instant
+from dscr_bridge.tables import Cell, Reading, Records
+
+_log = log.room("pull")
+
+_RUN_KEY_BYTES = 32
+# What a location's settings say about joining its records; see `assemble.Entry`.
+ENTRY_SETTINGS = frozenset({"accepting_admissions", "default_bed_type", "default_engagement", "whole_source"})
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the sources said, and which of them failed."""
+
+    records: Sequence[Records]
+    failures: Mapping[str, BridgeError] = field(default_factory=dict)
+
+
+def read_sources(bridge: Bridge, locations: Collection[LocationId], as_at: datetime) -> Read:
+    """Read every source of these locations once.  Raises ConfigError or DefinitionError, never a source's failure."""
+    keys = Keys(bridge.world.random_bytes(_RUN_KEY_BYTES))
+    named = {name for one in locations for name in bridge.owing(one)[1].sources}
+    sources = [s for s in bridge.config.source if s.name in named]
+    bridge.connectors  # noqa: B018  (a mistake in any connector is told before anything is read)
+    answers = bridge.world.each(lambda source: _read(bridge, source, keys, as_at), sources)
+    failures = {s.name: a for s, a in zip(sources, answers, strict=True) if isinstance(a, BridgeError)}
+    records = [_failed(bridge, s, as_at) if isinstance(a, BridgeError) else a
+               for s, a in zip(sources, answers, strict=True)]  # fmt: skip
+    return Read(records, failures)
+
+
+def entry(bridge: Bridge, location_id: LocationId) -> Entry:
+    """Say what a location owes and which sources speak for it."""
+    _, location = bridge.owing(location_id)
+    settings = {k: v for k, v in location.settings.items() if k in ENTRY_SETTINGS and not isinstance(v, list)}
+    return Entry(location.location_id, location.care_types, location.sources, settings)
+
+
+def counting_settings(location: Location) -> dict[str, object]:
+    """Give the settings of a location that the definitions read; the rest say how its records are joined."""
+    return {k: v for k, v in location.settings.items() if k not in ENTRY_SETTINGS or k == "default_bed_type"}
+
+
+def declared_rows(bridge: Bridge, wanted: Iterable[Obligation], as_at: datetime) -> Iterator[tuple[Cell, ...]]:
+    """Give the figures that people declared and that still hold, as rows of `operator_value`."""
+    for one in wanted:
+        for d in bridge.ledger.declared(one.location, one.care_type, as_at):
+            expires = instant(d.expires_at) if d.expires_at else None
+            yield (d.location, d.care_type, d.item, d.bed_type, d.value, instant(d.as_at), expires, "declared")
+
+
+def decisions(bridge: Bridge, provider: Provider, obligation: Obligation) -> Decisions:
+    """Give what named people of the provider decided that bears on this return."""
+    found = bridge.ledger.decisions(f"provider:{provider.id}") + bridge.ledger.decisions(obligation.location)
+    of = {kind: [d for d in found if d.kind == kind] for kind in ("item_verified", "item_left_out", "rule_accepted")}
+    return Decisions(
+        verified=frozenset(ItemId(d.key) for d in of["item_verified"]),
+        left_out={ItemId(d.key): (d.by, d.note or "") for d in of["item_left_out"]},
+        accepted={
+            d.key.rpartition("/")[2]: d.note or "" for d in of["rule_accepted"] if d.key.startswith(obligation.id)
+        },
+    )
+
+
+def freshness(read: Read, location: Location) -> list[Freshness]:
+    """Say when the sources of a location were read, and the newest change that they stated."""
+    return [
+        Freshness(r.source, datetime.fromisoformat(r.read_at), datetime.fromisoformat(r.newest) if r.newest else None)
+        for r in read.records
+        if r.source in location.sources and r.read_at
+    ]
+
+
+def previous_return(bridge: Bridge, obligation: Obligation) -> Return | None:
+    """Give the last return that was taken for this location and care type, as far as its figures go."""
+    before = [row for row in bridge.ledger.obligations(location=obligation.location)
+              if row.obligation.care_type is obligation.care_type and row.obligation.window < obligation.window
+              and row.state in TAKEN and row.return_sha256]  # fmt: skip
+    if not before:
+        return None
+    document = json.loads(bridge.ledger.document(before[-1].return_sha256 or ""))
+    figures = tuple(
+        Figure(ItemId(f["item"]), State(f["state"]), f["value"], grade=f["grade"]) for f in document["figures"]
+    )
+    return Return(before[-1].obligation, document["edition"], datetime.fromisoformat(document["as_at"]), figures)
+
+
+def approved(bridge: Bridge, location: LocationId, fingerprint: str) -> bool:
+    """Say whether a named person of the provider approved the definitions with this very fingerprint."""
+    provider, _ = bridge.owing(location)
+    kept = bridge.ledger.decisions(f"provider:{provider.id}", "edition_approved")
+    return any(d.key == fingerprint for d in kept)
+
+
+def _read(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Records | BridgeError:
+    began = bridge.world.now()
+    try:
+        records = pull(source, bridge.connectors[source.name], decoding(bridge, source, keys, as_at), bridge.codes,
+                       bridge.world, bridge.watch)  # fmt: skip
+    except (SourceUnavailable, SourceRefused, RecordsUnreadable) as failure:
+        _log.error("source_failed", source=source.name, error=type(failure).__name__, exit_code=failure.exit_code)
+        return failure
+    seconds = (bridge.world.now() - began).total_seconds()
+    _log.info("source_read", source=source.name, rows=sum(map(len, records.rows.values())), seconds=round(seconds, 3))
+    return records
+
+
+def decoding(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Decoding:
+    """Say what the converters of a source need to know: its locations by every name that they go by."""
+    served = [(p, one) for p, one in bridge.config.locations() if source.name in one.sources]
+    connector = bridge.connectors[source.name]
+    return Decoding(
+        source=source.name,
+        keys=keys,
+        as_at=as_at,
+        sites={normalised(called): one.location_id for _, one in served for called in _called(one)},
+        only_site=served[0][1].location_id if len(served) == 1 else None,
+        naive_times_are_london=connector.naive_times_are_london(source.times),
+        provider=served[0][0].id,
+    )
+
+
+def _called(location: Location) -> Iterator[str]:
+    yield location.id
+    yield from location.identifiers
+
+
+def _failed(bridge: Bridge, source: Source, as_at: datetime) -> Records:
+    tables = bridge.connectors[source.name].tables
+    return Records(source.name, reading=dict.fromkeys(tables, Reading.FAILED), read_at=instant(as_at))

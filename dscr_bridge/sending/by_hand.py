@@ -1,0 +1,88 @@
+"""The way out that a person carries: a crib sheet is made, a person types it in, and confirms."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from dscr_bridge.errors import AlreadyAccepted, ConfigError, WindowClosed
+from dscr_bridge.ledger.chain import stamp
+from dscr_bridge.ledger.rows import description
+from dscr_bridge.ledger.states import SETTLED, Happened, ObligationRow
+from dscr_bridge.returns import CheckedReturn, Obligation, figures_sha256
+from dscr_bridge.sending.account import return_document
+from dscr_bridge.sending.drive import Outcome, require_open
+from dscr_bridge.window import Window
+from dscr_bridge.world import World
+
+if TYPE_CHECKING:
+    from dscr_bridge.ledger.store import Ledger
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+def hand_out(
+    checked: CheckedReturn, ledger: "Ledger", world: World, *, window: Window, late: bool = False
+) -> Outcome:
+    """Store a return that a person will enter by hand; it waits, in state ready, for `confirm`.
+
+    The crib sheet itself is made by `submit.by_hand`.  The same figures are stored once.  Raises AlreadyAccepted or
+    WindowClosed.
+    """
+    ret = checked.checked
+    require_open(window, world.now(), ret.obligation, late)
+    with ledger.together():
+        row = ledger.obligation(ret.obligation)
+        _require_unsettled(row)
+        waits = row.reason == "awaiting_confirmation" and row.figures_sha256 == figures_sha256(ret)
+        if not waits:
+            body = description(ret) | {
+                "revision": row.revision + 1, "channel": "by-hand", "simulated": world.simulated
+            }  # fmt: skip
+            row = ledger.record(ret.obligation, Happened.HANDED_OUT, body, return_document(checked))
+        return _outcome(row)
+
+
+def confirm(
+    obligation: Obligation, ledger: "Ledger", world: World, *, reference: str, entered_at: datetime, by: str,
+    window: Window, note: str | None = None,
+) -> Outcome:  # fmt: skip
+    """Record that a named person entered the return by hand at `entered_at`, with what the platform showed.
+
+    Raises ConfigError without a name, a reference or an offset of the time, or for a time to come; WindowClosed when
+    `entered_at` is not in the window; AlreadyAccepted when the return is on record already.
+    """
+    _require_words(obligation, by, reference)
+    if entered_at.tzinfo is None or entered_at > world.now() + _CLOCKS_DIFFER:
+        what = "the time of entry lies in the future, or has no offset"
+        raise _unusable(obligation, what, "Give the time at which it was saved.")
+    if not window.is_open(entered_at):
+        raise WindowClosed(
+            obligation.id, "the time of entry is outside the reporting window.", "Nothing was recorded.",
+            "Check the time that the platform shows; an entry outside the window does not count.",
+        )  # fmt: skip
+    with ledger.together():
+        _require_unsettled(ledger.obligation(obligation))
+        body = {"reference": reference, "entered_at": stamp(entered_at), "by": by, "note": note}
+        return _outcome(ledger.record(obligation, Happened.CONFIRMED_BY_HAND, body))
+
+
+def _require_words(obligation: Obligation, by: str, reference: str) -> None:
+    for what, text, most in (("the name of who entered it", by, 80), ("the platform's reference", reference, 120)):
+        if not 0 < len(text.strip()) <= most or not text.isprintable():
+            do = "Say who entered it, and what the platform showed."
+            raise _unusable(obligation, f"{what} is missing or too long", do)
+
+
+def _unusable(obligation: Obligation, what: str, do: str) -> ConfigError:
+    return ConfigError(obligation.id, f"{what}.", "Nothing was recorded.", do)
+
+
+def _require_unsettled(row: ObligationRow) -> None:
+    if row.state in SETTLED:
+        raise AlreadyAccepted(
+            row.obligation.id, "this return is on record already.", "Nothing was changed.",
+            "Nothing is left to do; `dscr-bridge receipts` shows the proof.",
+        )  # fmt: skip
+
+
+def _outcome(row: ObligationRow) -> Outcome:
+    return Outcome(row.obligation, row.state, row.revision, row.reason, row.next_at)

@@ -1,0 +1,71 @@
+"""Compare what stands at the receiver with what we send or sent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dscr_bridge.ledger.states import SectionRow
+from dscr_bridge.returns import SectionPayload
+from dscr_bridge.submit import Standing
+from dscr_bridge.window import Window
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One item that stands at the receiver with another value than ours."""
+
+    section: str
+    item: str
+    ours: Any
+    theirs: Any
+
+
+def edited_since(
+    standing: Mapping[str, Standing], bodies: Sequence[SectionPayload], as_at: datetime
+) -> list[Difference]:
+    """List what a person changed at the receiver after our figures were counted, to other values than ours."""
+    edited = {name for name, s in standing.items() if s.changed_by == "person" and s.last_updated > as_at}
+    return differences(standing, [b for b in bodies if b.section in edited])
+
+
+def stands_already(standing: Mapping[str, Standing], bodies: Sequence[SectionPayload], window: Window) -> bool:
+    """Say whether every section stands there with our figures and a stamp inside the window."""
+    found = [standing.get(b.section) for b in bodies]
+    return all(s is not None and in_window(s, window) for s in found) and not differences(standing, bodies)
+
+
+def sent_by_another(standing: Mapping[str, Standing], since: datetime) -> bool:
+    """Say whether another ledger has sent something after our figures were counted."""
+    return any(s.changed_by == "api" and s.last_updated > since for s in standing.values())
+
+
+def differences(standing: Mapping[str, Standing], bodies: Sequence[SectionPayload]) -> list[Difference]:
+    """List the items whose value, or split by bed type, is not the same on both sides; a missing section differs."""
+    found: list[Difference] = []
+    for body in bodies:
+        there = standing[body.section].items if body.section in standing else {}
+        for item, ours in json.loads(body.body)["items"].items():
+            if _figure(ours) != _figure(there.get(item)):
+                found.append(Difference(body.section, item, _figure(ours), _figure(there.get(item))))
+    return found
+
+
+def is_ours(standing: Mapping[str, Standing], submission_id: str, sections: Sequence[SectionRow]) -> bool:
+    """Say whether every section stands there as the very bytes of this submission."""
+    found = [(standing.get(s.section), s.body_sha256) for s in sections]
+    return all(s is not None and (s.submission_id, s.body_sha256) == (submission_id, sha) for s, sha in found)
+
+
+def in_window(standing: Standing, window: Window) -> bool:
+    """Say whether the receiver credits the section to the window and its own stamp agrees."""
+    return standing.in_window and window.is_open(standing.last_updated)
+
+
+def _figure(sent: Any) -> Any:
+    """Give what counts of an item: its value and its split; a split of zeros is no split."""
+    if not isinstance(sent, Mapping):
+        return sent
+    split = {bed_type: n for bed_type, n in (sent.get("by_bed_type") or {}).items() if n}
+    return [sent.get("value"), split] if split else sent.get("value")

@@ -1,0 +1,210 @@
+"""What people see in a terminal: the figures with how each was obtained, the checks, the receipts, the calendar.
+
+One place for the words, so that the command line and the demonstration say the same thing in the same way.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from dscr_bridge.ledger import ObligationRow, ObligationState
+from dscr_bridge.mapping import Edition, Item
+from dscr_bridge.returns import CareType, CheckedReturn, Figure, Level, Problem, Return, State, number
+from dscr_bridge.sending import Outcome
+from dscr_bridge.window import LONDON, Window
+
+CARE_TYPE: Mapping[CareType, str] = {CareType.CARE_HOME: "care home", CareType.HOME_CARE: "home care"}
+
+HOW: Mapping[State, str] = {
+    State.COUNTED: "counted",
+    State.DECLARED: "declared",
+    State.NOT_ASKED: "not asked at this time",
+    State.UNSUPPORTED: "no source holds it",
+    State.UNKNOWN: "not known",
+    State.TEMP_UNKNOWN: "its source is down; it may still come",
+    State.NOT_PERMITTED: "its source does not let us read it",
+    State.ERROR: "could not be read whole",
+}
+
+DASH = "\N{EN DASH}"
+
+STANDING: Mapping[ObligationState, tuple[str, str]] = {  # a state in plain words, and its colour
+    ObligationState.NOT_DUE: ("not due yet", "dim"),
+    ObligationState.DUE: ("due", "yellow"),
+    ObligationState.WAITING: ("waiting for a source", "yellow"),
+    ObligationState.READY: ("ready; waits for a person", "yellow"),
+    ObligationState.HELD: ("held: a person must act on the figures", "red"),
+    ObligationState.SENDING: ("being sent", "yellow"),
+    ObligationState.RETRYING: ("not sent yet; the bridge tries again", "yellow"),
+    ObligationState.UNKNOWN: ("outcome unknown; the bridge asks first", "yellow"),
+    ObligationState.REFUSED: ("refused: a person must act", "red"),
+    ObligationState.ACCEPTED: ("accepted; not read back yet", "green"),
+    ObligationState.ON_RECORD: ("on record, read back", "green"),
+    ObligationState.ON_RECORD_LATE: ("on record, but late", "red"),
+    ObligationState.CONFIRMED_BY_HAND: ("entered by hand and confirmed", "green"),
+    ObligationState.MISSED: ("missed", "red"),
+}
+
+MARK: Mapping[Level, tuple[str, str]] = {
+    Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.NOTE: ("·", "dim"),
+}  # fmt: skip
+
+
+def local(at: datetime) -> str:
+    """Write an instant as a person in England says it, for example `Mon 9 Nov 2026, 10:05`."""
+    there = at.astimezone(LONDON)
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
+
+
+def day(at: datetime | None) -> str:
+    """Write a London date, or a dash."""
+    return f"{at.astimezone(LONDON).day} {at.astimezone(LONDON):%b %Y}" if at else DASH
+
+
+def window_line(window: Window, now: datetime) -> Text:
+    """Say when a window opens and closes, and how long is left."""
+    closes = f"closes at the end of {window.closes_on:%A} {window.closes_on.day} {window.closes_on:%B %Y}"
+    line = Text(f"Reporting window {window.month}: opens {window.opens_on:%A} {window.opens_on.day} "
+                f"{window.opens_on:%B}, {closes}")  # fmt: skip
+    if not window.published:
+        line.append(" (computed)", "dim")
+    if window.is_open(now):
+        left = window.closes_at - now
+        line.append(f". Open: {left.days} days {left.seconds // 3600} hours left.", "green")
+    return line.append("." if not window.is_open(now) else "")
+
+
+def windows(rows: Iterable[Window]) -> Table:
+    """Show windows under each other."""
+    table = _plain("Window", "Opens", "Closes at the end of", "Bank holidays")
+    for w in rows:
+        known = "published" if w.published else Text("computed", "dim")
+        table.add_row(w.month, f"{w.opens_on:%a} {w.opens_on.day} {w.opens_on:%b %Y}",
+                      f"{w.closes_on:%a} {w.closes_on.day} {w.closes_on:%b %Y}", known)  # fmt: skip
+    return table
+
+
+def heading(name: str, ret: Return) -> Text:
+    """Name a return: location, care type, window, as-at time."""
+    line = Text(name, "bold")
+    line.append(f" · {CARE_TYPE[ret.obligation.care_type]} · {ret.obligation.location}", "bold")
+    return line.append(f"   as at {local(ret.as_at)}", "dim")
+
+
+def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> RenderableType:
+    """Show the figures by section: title, value, how it was obtained, how sure we are of the question's wording."""
+    going = {i for items in sent.sections.values() for i in items} if sent else set()
+    parts: list[RenderableType] = []
+    for section in edition.sections[ret.obligation.care_type]:
+        items = [i for i in edition.items_for(ret.obligation.care_type) if i.section == section]
+        parts += [
+            Text(edition.section_titles[section], "bold cyan"),
+            Padding(_section(items, ret, going, sent), (0, 0, 0, 2)),
+        ]
+    return Group(*parts)
+
+
+def _section(items: Sequence[Item], ret: Return, going: Collection[str], sent: CheckedReturn | None) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(width=54)
+    table.add_column(justify="right", width=8)
+    table.add_column()
+    for item in items:
+        figure = ret.figure(item.id)
+        table.add_row(item.title, value(figure), _how(figure, item, item.id in going or sent is None))
+        for bed_type, n in sorted((figure.by or {}).items()):
+            table.add_row(Text(f"  {bed_type.replace('_', ' ')}", "dim"), Text(str(n), "dim"), "")
+    return table
+
+
+def value(figure: Figure) -> Text:
+    """Show a figure's value, or a dash: never a zero that is not one."""
+    if figure.value is None:
+        return Text(DASH, "dim")
+    shown = figure.value.replace("_", " ") if isinstance(figure.value, str) else f"{number(figure.value):,}"
+    return Text(shown, "bold")
+
+
+def _how(figure: Figure, item: Item, goes: bool) -> Text:
+    line = Text(HOW[figure.state], "" if figure.value is not None else "dim")
+    if figure.value is not None and figure.source and figure.source != figure.state:
+        line.append(f" from {figure.source}")
+    if figure.reason and figure.state is not State.NOT_ASKED:
+        line.append(f" ({figure.reason.replace('_', ' ')})", "dim")
+    if figure.counted_value is not None:
+        line.append(f"; the records say {number(figure.counted_value)}", "yellow")
+    if not figure.complete:
+        line.append("; not complete", "red")
+    if not goes and figure.value is not None:
+        line.append(f"; not sent, wording grade {item.grade}", "dim")
+    return line
+
+
+def checks(problems: Sequence[Problem], rules: int) -> RenderableType:
+    """Show what the rules say: what stops the return first, then what a person should look at."""
+    grave = [p for p in problems if p.level is not Level.NOTE]
+    lines = [_problem(p) for p in sorted(problems, key=lambda p: list(Level).index(p.level))]
+    ok = Text(f"✓ {rules - len({p.rule for p in grave})} of {rules} rules hold", "green")
+    return Group(ok, *lines)
+
+
+def _problem(problem: Problem) -> Text:
+    mark, colour = MARK[problem.level]
+    who = f" [{problem.fixed_by}]" if problem.fixed_by and problem.level is not Level.NOTE else ""
+    return Text(f"{mark} {problem.message}", colour).append(who, "dim")
+
+
+def standing(rows: Iterable[tuple[str, ObligationRow]]) -> Table:
+    """Show where returns stand: location, care type, state, reference, time."""
+    table = _plain("Location", "Care type", "Window", "Where it stands", "Since")
+    for name, row in rows:
+        words, colour = STANDING[row.state]
+        because = f" ({row.reason.replace('_', ' ')})" if row.reason else ""
+        table.add_row(name, CARE_TYPE[row.obligation.care_type], row.obligation.window,
+                      Text(words + because, colour), local(row.changed_at) if row.changed_at else DASH)  # fmt: skip
+    return table
+
+
+def receipts(name: str, row: ObligationRow) -> Table:
+    """Show the receipts of a return by section."""
+    table = _plain("Section", "Receiver's reference", "Received", "In the window", title=name)
+    for s in row.sections:
+        inside = Text("yes", "green") if s.in_window else Text("no" if s.in_window is False else DASH, "red")
+        table.add_row(
+            s.section.replace("_", " "), s.reference or DASH, local(s.received_at) if s.received_at else DASH, inside
+        )
+    return table
+
+
+def outcome(ended: Outcome) -> Text:
+    """Say how sending ended."""
+    words, colour = STANDING[ended.state]
+    because = f" ({ended.reason.replace('_', ' ')})" if ended.reason else ""
+    again = f"; the bridge asks again at {local(ended.next_at)}" if ended.next_at else ""
+    return Text(f"{ended.obligation.id}: {words}{because}{again}", colour)
+
+
+def simulated_banner() -> Text:
+    """Say that nothing here is real."""
+    return Text(" SIMULATED ", "bold white on red").append("  synthetic records, a simulated receiver: nothing leaves "
+                                                           "this machine", "not bold default on default")  # fmt: skip
+
+
+def console(stderr: bool = False) -> Console:
+    """Give the console that people read; plain text when it is not a terminal."""
+    found = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not found.is_terminal:
+        found = Console(stderr=stderr, highlight=False, width=120, no_color=True)
+    return found
+
+
+def _plain(*columns: str, title: str | None = None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    return table

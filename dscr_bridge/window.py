@@ -1,0 +1,161 @@
+"""The reporting window of a month: when it opens and when it closes, from the calendar alone.
+
+A window opens at the start of the 8th, whatever day that is, and closes at the end of the 14th or, when that is a
+weekend or an English bank holiday, at the end of the next working day (DHSC, formal notice for all adult social care
+providers, 26 April 2024).  The clock is Europe/London.
+"""
+
+import re
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from dscr_bridge.errors import DefinitionError
+
+LONDON = ZoneInfo("Europe/London")
+OPENS_ON_DAY, CLOSES_ON_DAY = 8, 14
+SATURDAY = 5
+ONE_DAY = timedelta(days=1)
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The reporting window of one month."""
+
+    month: str       # YYYY-MM
+    opens_on: date
+    closes_on: date  # the last day on which data counts
+    published: bool  # False: computed beyond the bank holidays that GOV.UK has published, so it may still move
+
+    @property
+    def opens_at(self) -> datetime:
+        """The first instant of the window, with its London offset."""
+        return _midnight(self.opens_on)
+
+    @property
+    def closes_at(self) -> datetime:
+        """The first instant after the window (London midnight, exclusive), with its London offset."""
+        return _midnight(self.closes_on + ONE_DAY)
+
+    def is_open(self, now: datetime) -> bool:
+        """Say whether the aware instant `now` lies in the window.  Raises TypeError for a naive time."""
+        return self.opens_at <= now < self.closes_at
+
+
+def window_for(
+    year: int,
+    month: int,
+    extra_bank_holidays: Collection[date] = (),
+    removed_bank_holidays: Collection[date] = (),
+    published_to: date | None = None,
+) -> Window:
+    """Give the window of a month.
+
+    `extra_bank_holidays` and `removed_bank_holidays` mend what the calendar does not know yet; a day in both is
+    removed.  `published_to` is the last day of the last year whose bank holidays GOV.UK has published; a window that
+    closes later, or any window when it is not given, is marked as computed.
+    """
+    closes = date(year, month, CLOSES_ON_DAY)
+    # The end moves to the next working day; the start never does (formal notice, 26 April 2024).
+    while not is_working_day(closes, extra_bank_holidays, removed_bank_holidays):
+        closes += ONE_DAY
+    published = published_to is not None and closes <= published_to
+    return Window(f"{year:04}-{month:02}", date(year, month, OPENS_ON_DAY), closes, published)
+
+
+def window_at(
+    now: datetime,
+    extra_bank_holidays: Collection[date] = (),
+    removed_bank_holidays: Collection[date] = (),
+    published_to: date | None = None,
+) -> Window:
+    """Give the window that the aware instant `now` belongs to: its month's until that closes, then the next month's."""
+    if now.tzinfo is None:
+        raise TypeError("now must be an aware instant")
+    today = now.astimezone(LONDON).date()
+    this = window_for(today.year, today.month, extra_bank_holidays, removed_bank_holidays, published_to)
+    if now < this.closes_at:
+        return this
+    year, month = (today.year + 1, 1) if today.month == 12 else (today.year, today.month + 1)
+    return window_for(year, month, extra_bank_holidays, removed_bank_holidays, published_to)
+
+
+def windows_between(
+    first: str,
+    last: str,
+    extra_bank_holidays: Collection[date] = (),
+    removed_bank_holidays: Collection[date] = (),
+    published_to: date | None = None,
+) -> tuple[Window, ...]:
+    """Give the windows of the months from `first` to `last`, both `YYYY-MM` and both included.
+
+    Raises ValueError for a month that is not one.
+    """
+    start, end = _months(first), _months(last)
+    return tuple(
+        window_for(n // 12, n % 12 + 1, extra_bank_holidays, removed_bank_holidays, published_to)
+        for n in range(start, end + 1)
+    )
+
+
+def named_window(
+    month: str,
+    extra_bank_holidays: Collection[date] = (),
+    removed_bank_holidays: Collection[date] = (),
+    published_to: date | None = None,
+) -> Window:
+    """Give the window of a month written `YYYY-MM`.  Raises ValueError for a month that is not one."""
+    return windows_between(month, month, extra_bank_holidays, removed_bank_holidays, published_to)[0]
+
+
+def published_to(path: Path) -> date:
+    """Read from `capacity-tracker/calendar.toml` the last day whose bank holidays GOV.UK has published.
+
+    Raises DefinitionError.
+    """
+    try:
+        day = tomllib.loads(path.read_text("utf-8"))["published_to"]
+    except (OSError, ValueError, KeyError):
+        day = None
+    if isinstance(day, datetime) or not isinstance(day, date):
+        raise DefinitionError(
+            path.name, "published_to is missing or is not a date.", "No window was computed.",
+            "Write the last day of the last year whose bank holidays GOV.UK has published: published_to = 2027-12-31.",
+        )  # fmt: skip
+    return day
+
+
+def is_working_day(
+    day: date, extra_bank_holidays: Collection[date] = (), removed_bank_holidays: Collection[date] = ()
+) -> bool:
+    """Say whether a day is neither a weekend nor an English bank holiday."""
+    return day.weekday() < SATURDAY and not _is_holiday(day, extra_bank_holidays, removed_bank_holidays)
+
+
+def _is_holiday(day: date, extra: Collection[date], removed: Collection[date]) -> bool:
+    return day not in removed and (day in extra or day in _bank_holidays(day.year))
+
+
+@lru_cache(maxsize=64)
+def _bank_holidays(year: int) -> frozenset[date]:
+    # Slow to import (0.15 s), and most commands never ask.
+    from holidays.countries.united_kingdom import UnitedKingdom
+
+    return frozenset(UnitedKingdom(subdiv="ENG", years=year))  # type: ignore[no-untyped-call]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time_of_day.min, tzinfo=LONDON)
+
+
+def _months(month: str) -> int:
+    match = _MONTH.fullmatch(month)
+    if match is None:
+        raise ValueError(f"{month!r} is not a month; write it as YYYY-MM, for example 2026-11")
+    return int(match[1]) * 12 + int(match[2]) - 1

@@ -1,0 +1,337 @@
+"""Sending, against a receiver that misbehaves: never twice, never silently missed, never over a person's edit."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dscr_bridge import sending
+from dscr_bridge.errors import (
+    AlreadyAccepted,
+    ReceiverUnavailable,
+    SubmissionRefused,
+    SubmissionUnknown,
+    WindowClosed,
+)
+from dscr_bridge.ledger import ObligationState, open_ledger
+from dscr_bridge.window import window_for
+
+WINDOW = window_for(2026, 11)
+PLACE = "2026-11/1-1000000001/care_home"
+START = datetime(2026, 11, 9, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def send(ledger, channel, clock):
+    def send(checked, **options):
+        using = {"window": WINDOW, "owner": "test", "software": "dscr-bridge 0.1"} | options
+        return sending.send(checked, using.pop("ledger", ledger), using.pop("channel", channel), clock.world(), **using)
+
+    return send
+
+
+@pytest.fixture
+def resume(ledger, channel, clock):
+    def resume(checked, **options):
+        obligation = checked.checked.obligation
+        return sending.resume(obligation, ledger, channel, clock.world(), window=WINDOW, owner="again", **options)
+
+    return resume
+
+
+def each_body_came_as_one(receiver):
+    return all(len(set(bodies)) == 1 for bodies in receiver.bodies.values())
+
+
+def test_a_return_goes_out_section_by_section_and_is_on_record(send, checked, ledger, receiver):
+    outcome = send(checked())
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 1)
+    row = ledger.obligation(checked().checked.obligation)
+    assert [(s.section, s.state, s.reference) for s in row.sections] == [
+        ("beds", "on_record", "REF-1"), ("workforce", "on_record", "REF-2"), ("visiting", "on_record", "REF-3")
+    ]  # fmt: skip
+    assert row.credited == 1 and row.next_at is None
+    assert list(receiver.bodies) == [f"1-1000000001:care_home:2026-11:1/{s.section}" for s in row.sections]
+
+
+def test_the_stored_bytes_are_the_bytes_that_went_out(send, checked, ledger, receiver):
+    send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    sent = [ledger.document(s.body_sha256) for s in row.sections]
+    assert sent == [bodies[0] for bodies in receiver.bodies.values()]
+
+
+def test_an_accepted_return_is_not_sent_again(send, checked, receiver):
+    send(checked())
+    with pytest.raises(AlreadyAccepted):
+        send(checked())
+    with pytest.raises(AlreadyAccepted):
+        send(checked(occupied=4))
+    assert len(receiver.receipts) == 3
+
+
+def test_changed_figures_go_out_as_a_correction_when_asked_for(send, checked, ledger, receiver, clock):
+    send(checked())
+    clock.at += timedelta(hours=1)
+    outcome = send(checked(occupied=4, as_at=clock.at), correct=True)
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 2)
+    assert ledger.obligation(checked().checked.obligation).kind == "correction"
+    assert receiver.sections[PLACE]["beds"]["items"]["ch_beds_occupied"]["value"] == 4
+    with pytest.raises(AlreadyAccepted):
+        send(checked(occupied=4, as_at=clock.at), correct=True)
+
+
+@pytest.mark.parametrize(
+    "fault", ["drop", "drop_before", "html", "html_before", "garbled", "wrong_sha", "failed", "failed_before", "busy1"]
+)
+@pytest.mark.parametrize("section", [0, 1, 2])
+def test_whatever_becomes_of_one_answer_the_return_is_on_record_once(fault, section, send, checked, receiver):
+    receiver.fail(*["pass"] * section, fault)
+    outcome = send(checked())
+    assert outcome.state is ObligationState.ON_RECORD
+    assert len(receiver.receipts) == 3 and each_body_came_as_one(receiver)
+
+
+def test_a_receiver_that_answers_nonsense_before_the_first_send_is_tried_again(send, checked, ledger, receiver):
+    receiver.fail("html", method="GET")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    assert row.state is ObligationState.RETRYING and not sending.under_way(row)
+    assert send(checked()).state is ObligationState.ON_RECORD and len(receiver.receipts) == 3
+
+
+def test_while_the_receiver_cannot_be_asked_nothing_is_sent_again(send, resume, checked, ledger, receiver, clock):
+    receiver.fail("drop")
+    receiver.fail("pass", *["drop"] * 9, method="GET")
+    with pytest.raises(SubmissionUnknown):
+        send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    assert row.state is ObligationState.UNKNOWN and clock.at < row.next_at <= clock.at + timedelta(minutes=8)
+    assert {k: len(b) for k, b in receiver.bodies.items()} == {"1-1000000001:care_home:2026-11:1/beds": 1}
+    receiver.faults.clear()
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert all(len(b) == 1 for b in receiver.bodies.values())
+
+
+def test_while_an_outcome_is_unknown_nothing_new_is_prepared(send, checked, ledger, receiver):
+    receiver.fail("drop")
+    receiver.fail("pass", *["drop"] * 9, method="GET")
+    with pytest.raises(SubmissionUnknown):
+        send(checked())
+    with pytest.raises(SubmissionUnknown):
+        ledger.prepared(checked(occupied=5).checked, b"{}")
+    receiver.faults.clear()
+    assert send(checked(occupied=5)).revision == 1  # the stored bytes are finished first
+    assert receiver.sections[PLACE]["beds"]["items"]["ch_beds_occupied"]["value"] == 3
+
+
+def test_a_dead_receiver_means_retrying_and_fresh_figures_may_take_the_place(send, checked, ledger, receiver, clock):
+    receiver.fail("busy7200", "busy7200")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    assert row.state is ObligationState.RETRYING and row.next_at == clock.at + timedelta(hours=1)
+    receiver.faults.clear()
+    outcome = send(checked(occupied=5))
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 2)
+    assert receiver.sections[PLACE]["beds"]["items"]["ch_beds_occupied"]["value"] == 5
+
+
+def test_a_refusal_stops_and_new_figures_begin_a_new_revision(send, checked, ledger, receiver):
+    receiver.fail("422invalid-figures_before")
+    with pytest.raises(SubmissionRefused):
+        send(checked())
+    assert ledger.obligation(checked().checked.obligation).state is ObligationState.REFUSED
+    assert send(checked(occupied=4)).revision == 2
+
+
+def test_a_refusal_before_the_first_send_stops_too(send, checked, ledger, receiver):
+    receiver.fail("404unknown-location", method="GET")
+    with pytest.raises(SubmissionRefused):
+        send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    assert (row.state, row.sections, receiver.receipts) == (ObligationState.REFUSED, (), {})
+
+
+def test_a_person_s_newer_edit_is_never_overwritten(send, checked, ledger, receiver, clock):
+    clock.at += timedelta(minutes=5)
+    receiver.edit(PLACE, "beds", "ch_beds_occupied", 7)
+    outcome = send(checked())
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "edited_by_person")
+    held = ledger.events("1-1000000001")[-1].body["differences"]
+    assert {"section": "beds", "item": "ch_beds_occupied", "ours": [3, {"general_residential": 3}], "theirs": 7} in held
+    assert not receiver.receipts
+    clock.at += timedelta(minutes=5)
+    assert send(checked(as_at=clock.at)).state is ObligationState.ON_RECORD  # counted after the edit
+
+
+def test_a_person_s_edit_between_acceptance_and_read_back_is_shown(send, checked, ledger, receiver, clock):
+    original = receiver.put
+
+    def put(place, section, key, body):
+        answer = original(place, section, key, body)
+        if section == "visiting":
+            clock.at += timedelta(seconds=5)
+            receiver.edit(PLACE, "workforce", "ch_staff_direct_care", 11)
+        return answer
+
+    receiver.put = put
+    outcome = send(checked())
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "edited_by_person")
+
+
+def test_the_same_figures_sent_by_another_ledger_are_adopted(send, checked, ledger, receiver, clock, tmp_path):
+    send(checked())
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    outcome = send(checked(), ledger=other)
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 1)
+    assert [s.reference for s in other.obligation(checked().checked.obligation).sections] == ["REF-1", "REF-2", "REF-3"]
+    assert len(receiver.receipts) == 3 and other.verify().sound
+    other.close()
+
+
+def test_newer_figures_of_another_ledger_are_held_and_older_ones_replaced(send, checked, receiver, clock, tmp_path):
+    send(checked())
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    stale = checked(occupied=9, as_at=START - timedelta(hours=1))
+    assert send(stale, ledger=other).reason == "sent_by_another_bridge"
+    clock.at += timedelta(hours=1)
+    outcome = send(checked(occupied=9, as_at=clock.at), ledger=other)
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 2)
+    other.close()
+
+
+def test_a_return_is_not_sent_before_the_window_nor_after_it(send, checked, ledger, receiver, clock):
+    for at in (WINDOW.opens_at - timedelta(seconds=1), WINDOW.closes_at):
+        clock.at = at.astimezone(UTC)
+        with pytest.raises(WindowClosed) as error:
+            send(checked())
+        assert error.value.now == "Nothing was sent."
+    assert send(checked(), late=True).state is ObligationState.ON_RECORD_LATE
+
+
+def test_the_window_closes_between_two_sections(send, checked, ledger, receiver, clock):
+    original = receiver.put
+
+    def put(place, section, key, body):
+        answer = original(place, section, key, body)
+        clock.at = WINDOW.closes_at.astimezone(UTC)
+        return answer
+
+    receiver.put = put
+    with pytest.raises(WindowClosed):
+        send(checked())
+    row = ledger.obligation(checked().checked.obligation)
+    assert row.state is ObligationState.REFUSED and row.reason == "window_closed"
+    assert [s.state for s in row.sections] == ["accepted", "refused", "not_sent"]
+
+
+def test_a_late_receipt_is_adopted_after_the_window_was_missed(send, resume, checked, ledger, receiver, clock):
+    receiver.fail("drop")
+    receiver.fail("pass", *["drop"] * 9, method="GET")
+    small = replace(checked(), sections={"beds": checked().sections["beds"]})
+    with pytest.raises(SubmissionUnknown):
+        send(small)
+    receiver.faults.clear()
+    clock.at = (WINDOW.closes_at + timedelta(hours=1)).astimezone(UTC)
+    ledger.missed(checked().checked.obligation)
+    assert sending.under_way(ledger.obligation(checked().checked.obligation))
+    assert resume(checked()).state is ObligationState.ON_RECORD
+
+
+def test_accepted_but_not_read_back_is_said_so_and_read_back_later(send, resume, checked, ledger, receiver, clock):
+    receiver.fail("pass", "drop", "drop", "drop", method="GET")
+    outcome = send(checked())
+    assert outcome.state is ObligationState.ACCEPTED and outcome.next_at > clock.at
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert len(receiver.receipts) == 3
+
+
+def test_nothing_is_resumed_where_nothing_is_under_way(resume, checked):
+    with pytest.raises(ValueError, match="nothing is under way"):
+        resume(checked())
+
+
+def test_only_one_of_two_copies_sends(send, checked, ledger, receiver):
+    arrived, go_on = threading.Event(), threading.Event()
+    original = receiver.put
+
+    def put(*what):
+        arrived.set()
+        go_on.wait(5)
+        return original(*what)
+
+    receiver.put = put
+    first = threading.Thread(target=lambda: send(checked()))
+    first.start()
+    assert arrived.wait(5)
+    with pytest.raises(ReceiverUnavailable) as error:
+        send(checked())
+    go_on.set()
+    first.join()
+    assert "another copy" in error.value.what and len(receiver.receipts) == 3
+
+
+def test_a_copy_that_lost_its_lease_stops(send, resume, checked, ledger, receiver, clock):
+    original = receiver.put
+    taken = []
+
+    def put(place, section, key, body):
+        answer = original(place, section, key, body)
+        if section == "workforce" and not taken:
+            taken.append(section)
+            clock.at += timedelta(minutes=5)
+            assert ledger.claim(checked().checked.obligation, "the other copy", timedelta(minutes=4))
+        return answer
+
+    receiver.put = put
+    with pytest.raises(SubmissionUnknown) as error:
+        send(checked())
+    assert "taken over" in error.value.what
+    clock.at += timedelta(minutes=5)
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert all(len(b) == 1 for b in receiver.bodies.values())
+
+
+def test_other_bytes_under_our_submission_id_are_held(send, resume, checked, ledger, receiver):
+    receiver.fail("drop")
+    receiver.fail("pass", *["drop"] * 9, method="GET")
+    with pytest.raises(SubmissionUnknown):
+        send(checked())
+    receiver.faults.clear()
+    receiver.receipts["1-1000000001:care_home:2026-11:1/beds"]["body_sha256"] = "1" * 64
+    assert resume(checked()).reason == "other_bytes_on_record"
+
+
+def test_a_later_revision_at_the_receiver_is_held_then_overtaken(send, checked, receiver, clock):
+    original = receiver.put
+
+    def put(place, section, key, body):
+        receiver.sections.setdefault(place, {}).setdefault(section, {"revision": 5})
+        return original(place, section, key, body)
+
+    receiver.put = put
+    assert send(checked()).reason == "later_revision_on_record"
+
+
+def test_a_return_is_entered_by_hand_and_confirmed(checked, ledger, clock):
+    outcome = sending.hand_out(checked(), ledger, clock.world(), window=WINDOW)
+    assert (outcome.state, outcome.reason) == (ObligationState.READY, "awaiting_confirmation")
+    before = ledger.head("1-1000000001")
+    sending.hand_out(checked(), ledger, clock.world(), window=WINDOW)
+    assert ledger.head("1-1000000001") == before
+    entered = {"reference": "Saved 10:05", "by": "Jane Example", "window": WINDOW}
+    obligation = checked().checked.obligation
+    for at, error in ((WINDOW.opens_at - timedelta(1), WindowClosed), (clock.at + timedelta(1), Exception)):
+        with pytest.raises(error):
+            sending.confirm(obligation, ledger, clock.world(), entered_at=at, **entered)
+    with pytest.raises(Exception, match="missing or too long"):
+        sending.confirm(obligation, ledger, clock.world(), entered_at=clock.at, **(entered | {"by": " "}))
+    outcome = sending.confirm(obligation, ledger, clock.world(), entered_at=clock.at, **entered)
+    assert outcome.state is ObligationState.CONFIRMED_BY_HAND
+    with pytest.raises(AlreadyAccepted):
+        sending.hand_out(checked(), ledger, clock.world(), window=WINDOW)
+    receipt = sending.receipt_of(obligation, ledger, WINDOW, software="dscr-bridge 0.1")
+    assert receipt["by_hand"]["by"] == "Jane Example" and receipt["state"] == "confirmed_by_hand"

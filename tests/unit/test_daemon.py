@@ -1,0 +1,75 @@
+"""The daemon asks, waits as long as it was told, outlives a fault, and stops cleanly."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dscr_bridge import daemon
+from dscr_bridge.errors import SourceUnavailable
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_until(asked: threading.Event, ask: "object") -> daemon.Stopping:
+    stopping = daemon.Stopping()
+    thread = threading.Thread(target=daemon.run, args=(ask, now, stopping))
+    thread.start()
+    assert asked.wait(10)
+    stopping.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    return stopping
+
+
+def test_it_asks_at_once_and_again_at_the_moment_it_was_told() -> None:
+    moments: list[datetime] = []
+    twice = threading.Event()
+
+    def ask() -> datetime:
+        moments.append(now())
+        if len(moments) == 2:
+            twice.set()
+        return now() + timedelta(seconds=1.2)
+
+    run_until(twice, ask)
+    assert timedelta(seconds=1) < moments[1] - moments[0] < timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("fault", [SourceUnavailable("a", "b", "c", "d"), ZeroDivisionError("a value")])
+def test_a_fault_in_one_question_does_not_end_it(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    monkeypatch.setattr(daemon, "AFTER_FAILURE", timedelta(0))
+    times = 0
+    again = threading.Event()
+
+    def ask() -> datetime:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise fault
+        again.set()
+        return now() + timedelta(hours=1)
+
+    run_until(again, ask)
+    assert times == 2
+
+
+def test_a_wait_inside_the_flow_does_not_delay_a_stop() -> None:
+    waiting = threading.Event()
+    stopping = daemon.Stopping()
+
+    def ask() -> datetime:
+        waiting.set()
+        stopping.sleep(60)
+        return now()
+
+    thread = threading.Thread(target=daemon.run, args=(ask, now, stopping))
+    began = time.monotonic()
+    thread.start()
+    assert waiting.wait(10)
+    stopping.set()
+    thread.join(10)
+    assert time.monotonic() - began < 10 and not thread.is_alive()

@@ -1,0 +1,340 @@
+"""Mapping files: what ships is sound, and a file with any mistake is refused whole with the nearest valid word."""
+
+import shutil
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from dscr_bridge import bundled, mapping, tables
+from dscr_bridge.errors import ConfigError, DefinitionError
+from dscr_bridge.mapping.calendar import published_to
+from dscr_bridge.mapping.settings import load_settings
+from dscr_bridge.returns import CareType
+
+SNOMED = "http://snomed.info/sct"
+NEWEST = mapping.folder() / "2024-04-26.toml"
+
+
+def refused(act, *args) -> str:
+    with pytest.raises((DefinitionError, ConfigError)) as caught:
+        act(*args)
+    return str(caught.value)
+
+
+def edited(tmp_path: Path, *swaps: tuple[str, str]) -> Path:
+    text = NEWEST.read_text("utf-8")
+    for old, new in swaps:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / NEWEST.name
+    path.write_text(text, "utf-8")
+    return path
+
+
+# code lists
+
+
+def test_every_shipped_code_list_gives_only_words_that_some_record_column_takes() -> None:
+    words = {code for table in tables.RECORDS.values() for column in table.columns for code in column.codes}
+    lists = mapping.load_codes()
+    assert len(lists) >= 23
+    assert {to for one in lists.values() for to in one.canonical} <= words
+
+
+def test_codes_are_compared_by_system_and_code_a_slash_and_https_aside() -> None:
+    codes = mapping.load_codes()["encounter-status"]
+    assert codes.lookup("http://hl7.org/fhir/encounter-status", "onleave") == "current_absent"
+    assert codes.lookup("https://hl7.org/fhir/encounter-status/", "onleave") == "current_absent"
+    assert codes.lookup("http://example.org/other", "onleave") is None
+    assert codes.lookup(None, "onleave") == "current_absent"
+    assert codes.lookup(None, "no such code") is None
+
+
+def test_a_label_in_a_file_is_found_whatever_its_case_and_blanks() -> None:
+    assert mapping.load_codes()["role-ascwds"].lookup(None, " care WORKER ") == "care_providing"
+
+
+def test_a_product_counts_under_either_system_and_a_veto_beats_it() -> None:
+    product = mapping.load_codes()["vaccination-product"]
+    fluenz, declined = "27114211000001105", "315640000"
+    assert product.lookup("https://dmd.nhs.uk", fluenz) == product.lookup(SNOMED, fluenz) == "flu"
+    assert product.fold([(SNOMED, fluenz), (SNOMED, "123456")]) == "flu"
+    assert product.fold([(SNOMED, fluenz), (SNOMED, declined)]) == "declined"
+    assert product.fold([(SNOMED, "123456")]) is None
+    assert product.fold([("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK")]) == "none"
+
+
+def test_an_unlisted_target_disease_is_another_disease_never_a_guess() -> None:
+    target = mapping.load_codes()["vaccination-target"]
+    assert target.lookup(SNOMED, "709410003") == "other_disease"  # Haemophilus influenzae type b is not influenza
+    assert target.fold([(SNOMED, "14189004"), (SNOMED, "840539006")]) == "covid"
+
+
+def test_codes_without_a_precedence_fold_to_the_first_that_is_known() -> None:
+    codes = mapping.code_list({"id": "x", "title": "x", "verification": "project", "source": [],
+                               "code": [{"code": "a", "to": "one"}, {"code": "b", "to": "two"}]}, Path("x.toml"))
+    assert codes.fold([(None, "b"), (None, "a")]) == "two"
+
+
+@pytest.mark.parametrize(("code", "right"), [
+    ("822851000000102", True), ("822851000000103", False), ("6142004", True), ("840539006", True),
+    ("12345", False), ("0822851000000102", False), ("8228510000001O2", False), ("1234567890123456789", False)])
+def test_check_digit_tells_a_wrong_snomed_code(code: str, right: bool) -> None:
+    assert mapping.check_digit_is_right(code) is right
+
+
+LIST = 'id = "x"\ntitle = "x"\nverification = "project"\nsource = []\n'
+
+
+@pytest.mark.parametrize(("text", "where", "what"), [
+    (LIST + '[[code]]\nsystem = "s"\ncode = "a"\nto = "b"\n[[code]]\nsystem = "s"\ncode = "a"\nto = "c"\n',
+     "code[1]", "second entry"),
+    (LIST + '[[code]]\nsystem = "http://snomed.info/sct"\ncode = "6142005"\nto = "flu"\n', "code[0].code", "check digit"),
+    (LIST + '[[code]]\nsystem = "s"\ncode = 6142004\nto = "flu"\n', "code[0].code", "must be text"),
+    (LIST + '[[code]]\nsystm = "s"\ncode = "a"\nto = "flu"\n', "code[0].systm", 'did you mean "system"?'),
+    (LIST + '[[code]]\nsystem = "s"\nto = "flu"\n', "code[0].code", "is missing"),
+    (LIST + 'fold = "flu"\n[[code]]\ncode = "a"\nto = "flu"\n', "fold", "first-of:"),
+    (LIST + 'includes = ["y"]\n[[code]]\ncode = "a"\nto = "flu"\n', "includes", "not here"),
+    (LIST.replace("project", "sure") + '[[code]]\ncode = "a"\nto = "flu"\n', "verification", "must be one of"),
+    ("id = ", "x.toml", "not valid TOML"),
+    (LIST + "code = 3\n", "code", "must be a list"),
+    (LIST.replace("[]", '"me"') + '[[code]]\ncode = "a"\nto = "flu"\n', "source", "must be a list"),
+])
+def test_a_code_list_with_a_mistake_is_refused(tmp_path: Path, text: str, where: str, what: str) -> None:
+    (tmp_path / "x.toml").write_text(text, "utf-8")
+    message = refused(mapping.load_codes, tmp_path)
+    assert where in message and what in message and "x.toml" in message
+
+
+def test_a_code_list_can_be_loaded_by_itself_and_a_missing_one_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(LIST + '[[code]]\ncode = "a"\nto = "flu"\n', "utf-8")
+    assert mapping.load_code_list(tmp_path / "x.toml").lookup(None, "a") == "flu"
+    assert "cannot be read" in refused(mapping.load_code_list, tmp_path / "y.toml")
+
+
+# editions
+
+
+def test_the_edition_in_force_when_the_window_opens_decides() -> None:
+    assert mapping.edition_for(date(2026, 11, 8)).id == "2024-04-26"
+    assert mapping.edition_for(date(2024, 4, 26)).id == "2024-04-26"
+    assert mapping.edition_for(date(2024, 4, 8)).id == "2023-07-15"
+    assert "no edition" in refused(mapping.edition_for, date(2022, 1, 8))
+
+
+@pytest.mark.parametrize("edition_id", mapping.edition_ids())
+def test_a_shipped_edition_has_every_item_sourced_graded_and_worded_or_says_why_not(edition_id: str) -> None:
+    edition = mapping.load_edition(mapping.folder() / f"{edition_id}.toml")
+    for item in edition.items:
+        assert item.source and item.says and (item.wording or item.wording_note)
+        assert item.is_required or item.grade in "BCD"
+    for care_type in CareType:
+        assert [s for s in edition.sections[care_type]] == list(
+            dict.fromkeys(item.section for item in edition.items_for(care_type)))
+
+
+def test_the_current_edition_asks_what_the_notice_is_known_to_ask() -> None:
+    edition = mapping.edition_for(date(2026, 11, 8))
+    assert len(edition.items_for(CareType.CARE_HOME)) == 28
+    assert len(edition.items_for(CareType.HOME_CARE)) == 13
+    assert edition.item("ch_beds_occupied").wording == "occupied or used"
+    assert not any("primary" in item.id or "not_available" in item.id for item in edition.items)
+    older = mapping.edition_for(date(2023, 8, 8))
+    gone = {i.id for i in older.items} - {i.id for i in edition.items}
+    assert gone == {"ch_vax_covid_primary_direct", "ch_vax_covid_primary_agency", "ch_vax_covid_primary_residents",
+                    "hc_vax_covid_primary"}
+    with pytest.raises(KeyError):
+        edition.item("no_such_item")
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ('engagement = "direct"', 'engagment = "direct"', 'where.engagment: does not narrow worker; did you mean "engagement"?'),
+    ('engagement = "direct"', 'engagement = "dirct"', 'where.engagement: dirct is not known; did you mean "direct"?'),
+    ('"place"', '"plase"', 'count: plase is not a measure; did you mean "place"?'),
+    ('"monthly_hours"', '"hour"', "sum: hour is not a measure"),
+    ('by         = "bed_type"', 'by         = "bed_typ"', "by: should be 'bed_type'"),
+    ('grade      = "A"', 'grade      = "E"', "grade: should be 'A', 'B', 'C' or 'D'"),
+    ('title      = "Maximum capacity"', 'titel      = "Maximum capacity"', 'titel: unknown key; did you mean "title"?'),
+    ('effective_from = 2024-04-26', 'effective_from = 2024-04-27', "edition: must be the date of effective_from"),
+    ('wording    = "maximum capacity"', 'wording    = ""', "wording_note: say what is known"),
+    ('needs      = ["bed"]', 'needs      = ["beds"]', 'needs: beds is not a canonical table; did you mean "bed"?'),
+    ('section    = "beds"', 'section    = "bed"', "section: not a section"),
+    ('id         = "ch_beds_occupied"', 'id         = "ch_beds_max_capacity"', "id: is used twice"),
+    ('applies_to = ["care_home"]\nsection    = "beds"', 'applies_to = ["care_home", "home_care"]\nsection    = "beds"',
+     "an item belongs to one care type"),
+    ('over       = ["ch_beds_max_capacity"]', 'over       = ["ch_beds_max"]', 'over: ch_beds_max is no item'),
+    ('most       = "ch_beds_max_capacity"', 'most       = "ch_beds_max_capacty"',
+     'ch_beds_max_capacty is no item or context word; did you mean "ch_beds_max_capacity"?'),
+    ('asks     = "incomplete"', 'asks     = "incompleet"', 'asks: incompleet is not known; did you mean "incomplete"?'),
+    ('asks     = "incomplete"', 'asks     = "incomplete"\nsum = ["ch_beds_occupied"]\nmost = "residents"', "exactly one of"),
+    ('most       = "ch_beds_max_capacity"', "most       = 7", "most: must name the figure"),
+    ('id       = "figures_incomplete"', 'id       = "required_absent"', "id: is used twice"),
+    ('least      = 0\nmost       = 1000', "", "between needs least or most"),
+    ('["ch_staff_direct_nurses", "ch_staff_agency_nurses"],', '["ch_staff_direct_nurses"],', "must be a list of pairs"),
+    ('declared   = true\noptions    = ["yes", "with_restrictions", "no"]', "declared   = true", "a question needs its answers"),
+    ('declared   = true\noptions    = ["yes", "with_restrictions", "no"]', 'options    = ["yes"]',
+     "exactly one of count, sum and declared"),
+])
+def test_an_edition_with_a_mistake_is_refused_with_its_place_and_the_nearest_word(
+        tmp_path: Path, old: str, new: str, expected: str) -> None:
+    import re
+    text = NEWEST.read_text("utf-8")
+    # Columns are aligned differently from item to item: match the key and value, whatever blanks stand between.
+    pattern = re.compile(re.sub(r"\\? +", " +", re.escape(old).replace(r"\ ", " ")))
+    assert pattern.search(text), old
+    path = tmp_path / NEWEST.name
+    path.write_text(pattern.sub(lambda _: new, text, count=1), "utf-8")
+    message = refused(mapping.load_edition, path)
+    assert expected in message and message.startswith("2024-04-26.toml: has mistakes")
+
+
+def test_every_mistake_of_an_edition_is_told_at_once(tmp_path: Path) -> None:
+    path = edited(tmp_path, ('"registered_nurse"', '"nurse"'), ('"bed_type"', '"bed"'))
+    assert refused(mapping.load_edition, path).count("\n  - ") == 1  # a wrong shape is told first
+    path = edited(tmp_path, ('"registered_nurse"', '"nurse"'), ('"care_providing"', '"carer"'))
+    assert refused(mapping.load_edition, path).count("\n  - ") == 2
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ('grade      = "A"\nrequired   = "yes"', 'grade      = "C"\nrequired   = "yes"', "below grade B it must be unconfirmed"),
+    ('campaign', "# campaign", "campaign: goes with a count of vaccinated people"),
+    ('group', "# group", "group: goes with campaign"),
+    ('count      = "place"\nwhere      = { state = "capacity" }', 'count      = "resident"', "by: resident cannot be split"),
+])
+def test_an_item_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    import re
+    text = NEWEST.read_text("utf-8")
+    pattern = re.compile("^" + re.sub(r" +", " +", re.escape(old).replace(r"\ ", " ").replace("\\\n", "\n")), re.MULTILINE)
+    assert pattern.search(text), old
+    path = tmp_path / NEWEST.name
+    path.write_text(pattern.sub(lambda _: new, text, count=1), "utf-8")
+    assert expected in refused(mapping.load_edition, path)
+
+
+def test_an_edition_that_is_no_toml_or_not_there_or_lacks_a_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "2030-01-01.toml"
+    assert "cannot be read" in refused(mapping.load_edition, path)
+    path.write_text("x = ", "utf-8")
+    assert "not valid TOML" in refused(mapping.load_edition, path)
+    path.write_bytes(b"\xff")
+    assert "not valid TOML" in refused(mapping.load_edition, path)
+    path.write_text('edition = "2030-01-01"', "utf-8")
+    assert "notice: is missing" in refused(mapping.load_edition, path)
+    path.write_text("item = [3]", "utf-8")
+    assert "item[0]" in refused(mapping.load_edition, path)
+
+
+# settings, campaigns, services
+
+
+def test_settings_have_a_default_in_range_and_touch_known_measures() -> None:
+    from dscr_bridge.mapping.vocabulary import COUNTS, SUMS
+    for setting in load_settings():
+        assert setting.accepts(setting.default) and setting.reason and setting.range
+        assert set(setting.touches) <= {*COUNTS, *SUMS}
+
+
+def test_a_provider_sets_an_edge_rule_and_a_wrong_name_or_value_is_told() -> None:
+    assert mapping.resolve_settings({"agency_days": 14, "confirmed_none": ["staff_post"]})["agency_days"] == 14
+    message = refused(mapping.resolve_settings, {"agency_day": 3, "bank_days": 90, "on_hold_counts": 1,
+                                                 "default_bed_type": "big", "confirmed_none": "bed"})
+    for part in ('agency_day is not a setting; did you mean "agency_days"?', "bank_days must be 1 to 31 days",
+                 "on_hold_counts must be true or false", "default_bed_type must be none, community_care",
+                 "confirmed_none must be stay, staff_post"):
+        assert part in message
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("setting = ", "not valid TOML"),
+    ('[[setting]]\nnaem = "x"', 'setting[0].naem: unknown key; did you mean "name"?'),
+    ('[[setting]]\nname = "x"\ntype = "day"\ndefault = 1\nsays = ""\nreason = ""\ntouches = []', "must be days, flag"),
+    ('[[setting]]\nname = "x"\ntype = "days"\ndefault = 9\nsays = ""\nreason = ""\ntouches = []', "out of its own range"),
+])
+def test_a_settings_file_with_a_mistake_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text, "utf-8")
+    assert expected in refused(load_settings, path)
+
+
+def test_a_campaign_is_asked_in_its_windows_and_without_dates_never() -> None:
+    campaigns = mapping.load_campaigns()
+    assert mapping.asked(campaigns, "2026-11").keys() == {"flu"}
+    assert mapping.asked(campaigns, "2026-11")["flu"].id == "flu-2026-27"
+    assert mapping.asked(campaigns, "2026-07") == {}
+    assert mapping.asked(campaigns, "2025-01").keys() == {"flu", "covid"}
+
+
+@pytest.mark.parametrize(("row", "expected"), [
+    ('id = "x"\ndisease = "flue"\ngroups = []\nverification = "x"', "disease: must be one of flu, covid"),
+    ('id = "x"\ndisease = "flu"\ngroups = ["resident"]\nverification = "x"', 'did you mean "residents"?'),
+    ('id = "x"\ndisease = "flu"\ngroups = []\nverification = "x"\ndoses_from = 2026-09-01', "both be dates"),
+    ('id = "x"\ndisease = "flu"\ngroups = []\nverification = "x"\ndoses_from = "a"\ndoses_to = "b"', "both be dates"),
+    ('id = "x"\ndisease = "flu"\ngroups = []\ndoses = 1', "doses: unknown key"),
+])
+def test_a_campaign_with_a_mistake_is_refused(tmp_path: Path, row: str, expected: str) -> None:
+    path = tmp_path / "campaigns.toml"
+    path.write_text("[[campaign]]\n" + row, "utf-8")
+    assert expected in refused(mapping.load_campaigns, path)
+
+
+def test_a_service_type_says_which_return_is_owed(tmp_path: Path) -> None:
+    assert mapping.care_types_owed(["Care home service with nursing"]) == (CareType.CARE_HOME,)
+    both = ["domiciliary care service", "Care home service without nursing", "Hospice services"]
+    assert mapping.care_types_owed(both) == (CareType.CARE_HOME, CareType.HOME_CARE)
+    assert "did you mean" in refused(mapping.care_types_owed, ["Domicilary care service"])
+    path = tmp_path / "services.toml"
+    path.write_text('[[service]]\nname = "x"\nreturn = "both"', "utf-8")
+    assert "service[0]" in refused(mapping.load_services, path)
+    assert "cannot be read" in refused(mapping.load_services, tmp_path / "none.toml")
+
+
+def test_the_calendar_says_how_far_bank_holidays_are_published() -> None:
+    assert published_to() >= date(2026, 12, 31)
+
+
+# fingerprint and explanation
+
+
+def test_the_fingerprint_changes_with_anything_that_decides_a_figure(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = mapping.edition_for(date(2026, 11, 8))
+    first = mapping.fingerprint(edition, [b"one", b"two"], {"agency_days": 7})
+    assert mapping.fingerprint(edition, [b"two", b"one"], {"agency_days": 7}) == first
+    assert len(first) == 64
+    others = {mapping.fingerprint(edition, [b"one"], {"agency_days": 7}), mapping.fingerprint(edition, [b"one", b"two"]),
+              mapping.fingerprint(mapping.edition_for(date(2023, 8, 8)), [b"one", b"two"], {"agency_days": 7})}
+    shutil.copytree(bundled.mappings(), tmp_path / "mappings")
+    monkeypatch.setattr(bundled, "mappings", lambda: tmp_path / "mappings")
+    changed = ["capacity-tracker/definitions.sql", "capacity-tracker/campaigns.toml", "codes/role-group.toml"]
+    for name in changed:
+        with (tmp_path / "mappings" / name).open("a", encoding="utf-8") as file:
+            file.write("\n")
+        others.add(mapping.fingerprint(edition, [b"one", b"two"], {"agency_days": 7}))
+    assert first not in others and len(others) == 3 + len(changed)
+
+
+def test_an_item_is_explained_with_definition_settings_rules_and_examples() -> None:
+    edition = mapping.edition_for(date(2026, 11, 8))
+    text = mapping.explain_item("ch_beds_occupied", edition).text()
+    for part in ("ch_beds_occupied: Occupied beds", '"occupied or used"', "Grade      A, required: yes",
+                 "Setting    unresolved_off_sale = true (true or false)", "Rule       beds_within_capacity", "also by bed type",
+                 "Example    "):
+        assert part in text
+    text = mapping.explain_item("ch_visiting_accommodated", edition).text()
+    assert "declared by a person" in text and "Answers    yes" in text and "not seen; Not seen." not in text
+    text = mapping.explain_item("hc_vax_flu", edition, {"confirmed_none": ["vaccination"]}).text()
+    assert "campaign: flu, group: home care staff" in text and "confirmed_none = vaccination" in text
+    assert "sum of hours" in mapping.explain_item("hc_hours_paid_month", edition).text()
+    assert "did you mean" in refused(mapping.explain_item, "ch_bed_occupied", edition)
+
+
+def test_an_edition_without_worked_examples_is_explained_without_them(tmp_path: Path) -> None:
+    edition = mapping.load_edition(edited(tmp_path))
+    assert mapping.explain_item("ch_beds_occupied", edition).examples == ()
+
+
+def test_shipped_toml_files_are_read_by_a_plain_reader() -> None:
+    for path in bundled.mappings().rglob("*.toml"):
+        tomllib.loads(path.read_text("utf-8"))

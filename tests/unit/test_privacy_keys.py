@@ -1,0 +1,105 @@
+"""Keys live for one run, and NHS numbers are only ever keyed hashes."""
+
+import hmac
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dscr_bridge.privacy import Decoding, Keys, nhs_number, reference_keys, resource_keys
+from dscr_bridge.privacy.keys import _REMEMBERED
+from dscr_bridge.privacy.numbers import check_digit_passes
+from dscr_bridge.returns import LocationId
+
+AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
+HOME = LocationId("1-1000000001")
+
+
+def decoding(keys: Keys | None = None) -> Decoding:
+    return Decoding("dscr", keys or Keys(bytes(32)), AS_AT, {"1-1000000001": HOME, "ODS01": HOME}, provider="1-9")
+
+
+def test_two_runs_have_no_key_in_common() -> None:
+    values = [str(n) for n in range(500)]
+    one, other = Keys(b"a" * 32), Keys(b"b" * 32)
+    assert not {one.token("person", "s", v) for v in values} & {other.token("person", "s", v) for v in values}
+
+
+def test_a_key_has_128_bits_and_names_one_value_of_one_scope_and_realm() -> None:
+    keys = Keys(bytes(32))
+    tokens = {keys.token(scope, realm, v) for scope in "ab" for realm in "cd" for v in ("1", "2", "ü", "\ud800")}
+    assert len(tokens) == 16
+    assert {len(t) for t in tokens} == {16}
+    assert keys.token("a", "c", "1") == Keys(bytes(32)).token("a", "c", "1")
+
+
+@given(st.binary(min_size=32, max_size=32), st.text())
+def test_a_key_is_the_hmac_of_scope_realm_and_value(run_key: bytes, value: str) -> None:
+    whole = hmac.digest(run_key, f"person|dscr|{value}".encode(), "sha256")
+    assert Keys(run_key).token("person", "dscr", value) == whole[:16]
+
+
+def test_a_run_key_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Keys(b"short")
+
+
+def test_a_run_key_is_not_shown() -> None:
+    assert b"secret".hex() not in repr(decoding(Keys(b"secret" + bytes(26))))
+    assert "secret" not in repr(decoding(Keys(b"secret" + bytes(26))))
+
+
+def test_a_location_is_found_by_any_identifier_whatever_its_case_and_outer_spaces() -> None:
+    assert [decoding().site(name) for name in (" ods01 ", "1-1000000001", "ODS02")] == [HOME, HOME, None]
+
+
+def test_workers_are_joined_within_a_provider_and_numbers_everywhere_and_all_else_within_its_source() -> None:
+    assert [decoding().realm(s) for s in ("worker", "nhs-number", "person")] == ["1-9", "", "dscr"]
+
+
+def test_a_reference_has_the_key_of_the_resource_it_names() -> None:
+    resource, reference = resource_keys(decoding()), reference_keys(decoding())
+    assert resource("Patient", "p1") == reference("Patient/p1") == reference("Patient/p1")
+    assert resource("Patient", "p1") != resource("Location", "p1")
+    assert reference("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0") is not None
+
+
+def test_forgotten_references_are_computed_again() -> None:
+    reference = reference_keys(decoding())
+    first = reference("Patient/0")
+    for n in range(_REMEMBERED + 1):
+        reference(f"Patient/{n}")
+    assert reference("Patient/0") == first
+
+
+@pytest.mark.parametrize("text", ["9434765919", "943 476 5919", " 943-476-5919 "])
+def test_an_nhs_number_is_read_plain_or_grouped(text: str) -> None:
+    number = nhs_number(text)
+    assert number == ("9434765919", False)
+
+
+@pytest.mark.parametrize("text", ["", "943476591", "94347659190", "943476591X", "943/476/5919", "\u0669434765919"])
+def test_what_is_not_ten_digits_is_not_an_nhs_number(text: str) -> None:
+    assert nhs_number(text) is None
+
+
+@pytest.mark.parametrize("digit", "0123456789")
+def test_repeated_digits_pass_the_check_digit_and_are_placeholders(digit: str) -> None:
+    number = nhs_number(digit * 10)
+    assert number is not None
+    assert number.placeholder
+    assert check_digit_passes(digit * 10)
+
+
+def test_a_wrong_check_digit_cannot_join_two_persons() -> None:
+    number = nhs_number("9434765918")
+    assert number is not None
+    assert number.placeholder
+
+
+@given(st.integers(0, 999_999_999))
+def test_at_most_one_check_digit_fits_any_nine_digits(nine: int) -> None:
+    fitting = [d for d in "0123456789" if check_digit_passes(f"{nine:09}{d}")]
+    weighted = sum(int(c) * w for c, w in zip(f"{nine:09}", range(10, 1, -1), strict=True)) % 11
+    assert fitting == ([] if weighted == 1 else [str((11 - weighted) % 11)])
