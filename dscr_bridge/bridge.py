@@ -30,6 +30,7 @@ from dscr_bridge.reading import (
     read_sources,
 )
 from dscr_bridge.returns import CheckedReturn, Level, Obligation, Problem, Return, State, figures_sha256, number
+from dscr_bridge.submit import by_hand
 from dscr_bridge.tables import BED_TYPES, Waist
 from dscr_bridge.window import Window
 
@@ -93,7 +94,7 @@ def send(bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, 
         bridge.ledger.decide(prepared.obligation.location, "return_approved", prepared.obligation.id, by=approved_by,
                              detail={"figures_sha256": figures_sha256(prepared.figures)})  # fmt: skip
     if bridge.channel is None:
-        return sending.hand_out(checked, bridge.ledger, bridge.world, window=prepared.window, late=late)
+        return _hand_out(bridge, prepared, checked, late)
     outcome = sending.send(checked, bridge.ledger, bridge.channel, bridge.world, window=prepared.window,
                            owner=bridge.owner, software=SOFTWARE, late=late)  # fmt: skip
     keep_receipt(bridge, prepared.obligation, prepared.window)
@@ -120,7 +121,7 @@ def keep_receipt(bridge: Bridge, obligation: Obligation, window: Window) -> rece
     provider, location = bridge.owing(obligation.location)
     edition = mapping.edition_for(window.opens_on)
     document = sending.receipt_of(obligation, bridge.ledger, window, software=SOFTWARE, provider=provider.name,
-                                  name=location.name, wordings={i.id: i.title for i in edition.items})  # fmt: skip
+                                  name=location.name, wordings=_titles(edition))  # fmt: skip
     return receipt.write(bridge.config.data_folder / "receipts", document)
 
 
@@ -139,6 +140,26 @@ def _figures(bridge: Bridge, waist: Waist, obligation: Obligation, read: Read, a
     )  # fmt: skip
     failures = {name: read.failures[name] for name in location.sources if name in read.failures}
     return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures)
+
+
+def _hand_out(bridge: Bridge, prepared: Prepared, checked: CheckedReturn, late: bool) -> sending.Outcome:
+    """Write the crib sheet from which a person enters the return; it then waits for `confirm`."""
+    outcome = sending.hand_out(checked, bridge.ledger, bridge.world, window=prepared.window, late=late)
+    sheet = by_hand.crib_sheet(
+        checked,
+        by_hand.load_layout(mapping.folder() / "channels" / "crib-sheet.toml"),
+        window=prepared.window,
+        name=bridge.owing(prepared.obligation.location)[1].name,
+        wordings=_titles(prepared.edition),
+        previous=previous_return(bridge, prepared.obligation),
+        simulated=bridge.simulated,
+    )
+    by_hand.write(bridge.config.data_folder / "crib-sheets", checked, sheet)
+    return outcome
+
+
+def _titles(edition: mapping.Edition) -> dict[str, str]:
+    return {item.id: item.title for item in edition.items}
 
 
 def _nothing_personal(prepared: Prepared) -> None:

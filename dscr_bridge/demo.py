@@ -20,14 +20,14 @@ from rich.text import Text
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
-from dscr_bridge import deciding, drill, log, show
+from dscr_bridge import deciding, drill, log, mapping, show
 from dscr_bridge.config import Config
 from dscr_bridge.errors import AlreadyAccepted, BridgeError
 from dscr_bridge.ledger import SETTLED, open_ledger
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import number
-from dscr_bridge.sandbox import homes, processes, registry
+from dscr_bridge.sandbox import homes, processes, registry, settings
 from dscr_bridge.sandbox.expected import Expected
 from dscr_bridge.sandbox.processes import Running
 from dscr_bridge.world import World, world_at
@@ -53,7 +53,7 @@ class Stage:
 
     def say(self, words: Any) -> None:
         """Say something under the step."""
-        self.console.print(Padding(words, (0, 0, 0, 3)))
+        self.console.print(Padding(words, (0, 0, 0, 3), expand=False))
 
     def hold(self, good: bool, words: str) -> None:
         """Say that something holds, or remember that it does not."""
@@ -102,7 +102,7 @@ def on_records(records: Path, folder: Path) -> int:
 
 def _clock(folder: Path) -> datetime:
     """Begin where the last demonstration in this folder ended, so that time never runs backwards."""
-    ledger_file = folder / "work" / "ledger.sqlite"
+    ledger_file = folder / "data" / "ledger.sqlite"
     if not ledger_file.exists():
         return CLOCK
     ledger = open_ledger(ledger_file, lambda: CLOCK)
@@ -132,21 +132,21 @@ def _simulators(stage: Stage, expected: Expected, world: World, open_things: Exi
     account = registry.Registry({registry.CLIENT_ID: registry.CLIENT_SECRET}, known)
     registry.write(stage.folder / "receiver", account)
     receiver = open_things.enter_context(processes.start("receiver", stage.folder / "receiver", clock=world.now()))
-    served = [s for home in expected.homes for s in home.sources if s.served]
-    records = {s.name: open_things.enter_context(processes.start("care-record", s.folder, clock=world.now()))
-               for s in served}  # fmt: skip
-    path = stage.folder / "config.toml"
-    path.write_text(_config_text(stage.folder, expected, receiver.url, {n: r.url for n, r in records.items()}), "utf-8")
+    (served,) = [s.folder for home in expected.homes for s in home.sources if s.served]
+    record = open_things.enter_context(processes.start("care-record", served, clock=world.now()))
+    path = settings.write_settings(stage.folder, expected, receiver_url=receiver.url, care_record_url=record.url)
     return configuration.load(path), receiver
 
 
 def _people(stage: Stage, bridge: Bridge, expected: Expected) -> None:
     """Let the simulated manager decide what only a person can: declared figures, the edition, its unsure items."""
     stage.step(1, "What only a person can say, said once")
+    edition = mapping.edition_for(bridge.window().opens_on)
     for home in expected.homes:
         for one in home.declared:
             deciding.declare(bridge, home.location, one.item, one.value, by=PERSON, bed_type=one.bed_type, until=None)
-            stage.say(f"{home.name:20} {one.item} = {one.value}")
+            title = edition.item(one.item).title
+            stage.say(f"{home.name:20} {title}: {one.value.replace('_', ' ')}")
     verified = deciding.verify_items(bridge, "all", by=PERSON, leave_out=None, provider=None)
     stage.say(f"{len({d.key for d in verified})} items whose official wording was not seen: taken as verified, SIMULATED. "
               "In real life a named person compares each with the live notice first.")  # fmt: skip
@@ -221,7 +221,7 @@ def _proof(stage: Stage, bridge: Bridge, receiver: Running, before: list[dict[st
     if before:
         stage.hold(len(after) == len(before), "this time nothing was sent: everything was already accepted")
     stage.hold(bridge.ledger.verify().sound, "the ledger is sound: every event is chained to the one before")
-    pages = sorted((stage.folder / "work" / "receipts").glob("*.html"))
+    pages = sorted((stage.folder / "data" / "receipts").glob("*.html"))
     stage.hold(len(pages) == len(rows), f"{len(pages)} receipts to print in {stage.folder / 'work' / 'receipts'}")
 
 
@@ -270,45 +270,6 @@ def _arrivals(receiver: Running) -> list[dict[str, Any]]:
     return found
 
 
-def _config_text(folder: Path, expected: Expected, receiver: str, records: dict[str, str]) -> str:
-    secret = folder / "sandbox.secret"
-    secret.write_text(registry.CLIENT_SECRET, "utf-8")
-    secret.chmod(0o600)
-    parts = [_HEAD.format(url=receiver, auth=_AUTH.format(url=receiver, id=registry.CLIENT_ID))]
-    for home in expected.homes:
-        for s in home.sources:
-            url = records.get(s.name)
-            way = (
-                f'url = "{url}"\nauth = {_AUTH.format(url=url, id=registry.CLIENT_ID)}'
-                if url
-                else f"folder = {json.dumps(str(s.folder))}"
-            )
-            parts.append(f'[[source]]\nname = "{s.name}"\nconnector = "{s.connector}"\n{way}\n')
-    for provider, name in dict.fromkeys((h.provider, h.provider_name) for h in expected.homes):
-        parts.append(f'[[provider]]\nid = "{provider}"\nname = "{name}"\n')
-        parts += [_LOCATION.format(h=h, kinds=json.dumps(h.care_types), sources=json.dumps([s.name for s in h.sources]))
-                  for h in expected.homes if h.provider == provider]  # fmt: skip
-    return "\n".join(parts)
-
-
-_HEAD = """# Written by `dscr-bridge demo`: the same kind of file that a customer writes.
-data_folder = "work"
-mode = "automatic"
-
-[receiver]
-channel = "receiver-api"
-environment = "simulator"
-url = "{url}"
-auth = {auth}
-"""
-_AUTH = '{{ kind = "client-credentials", token_url = "{url}/token", client_id = "{id}", secret = {{ file = "sandbox.secret" }} }}'
-_LOCATION = """[[provider.location]]
-id = "{h.location}"
-name = "{h.name}"
-care_types = {kinds}
-sources = {sources}
-identifiers = ["{h.ods_code}"]
-"""
 _RECORDS = """# Written by `dscr-bridge demo --records`
 data_folder = "records-work"
 

@@ -1,5 +1,6 @@
 """The drill: try everything that a window needs before the window needs it, and send nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dscr_bridge import connector, mapping
-from dscr_bridge.config import Config
-from dscr_bridge.errors import BridgeError, DefinitionError
+from dscr_bridge.config import Config, Location, Source
+from dscr_bridge.errors import BridgeError, DefinitionError, ReceiverUnavailable
 from dscr_bridge.opening import Bridge, load_connector
-from dscr_bridge.reading import approved, read_sources
+from dscr_bridge.reading import approved, counting_settings, read_sources
 from dscr_bridge.returns import Obligation
+from dscr_bridge.submit import Channel
+
+CLOCKS_AGREE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,12 @@ def check_file(path: Path) -> None:
 
 def of_files(config: Config, opens_on: date) -> list[Line]:
     """Try the definitions of the window that opens then, the connectors and the settings of a configuration."""
-    codes = mapping.load_codes()
-    lines = [Line("configuration", f"{len(config.provider)} providers, {sum(1 for _ in config.locations())} locations, "
-                                   f"{len(config.source)} sources; mode {config.mode}")]  # fmt: skip
+    about = f"{_several(len(config.provider), 'provider')}, {_several(sum(1 for _ in config.locations()), 'location')}"
+    lines = [Line("configuration", f"{about}, {_several(len(config.source), 'source')}; mode {config.mode}")]
     lines.append(_tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
-    lines += [_tried(f"connector of {s.name}", lambda s=s: load_connector(s, codes).title) for s in config.source]  # type: ignore[misc]
-    for _, location in config.locations():
-        if location.settings:
-            lines.append(_tried(f"settings of {location.name}", lambda one=location: _settings(one.settings)))  # type: ignore[misc]
-    return lines
+    lines += _together("connectors", [_loaded(s) for s in config.source], "of every source load")
+    settled = [_settled(one) for _, one in config.locations() if one.settings]
+    return lines + (_together("settings", settled, "of every location are in range") if settled else [])
 
 
 def of_connections(bridge: Bridge) -> list[Line]:
@@ -72,41 +73,66 @@ def raise_first(lines: Sequence[Line]) -> None:
             raise line.failure
 
 
+def _loaded(source: Source) -> Line:
+    return _tried(f"connector of {source.name}", lambda: load_connector(source, mapping.load_codes()).title)
+
+
+def _settled(location: Location) -> Line:
+    def settle() -> str:
+        return _several(len(mapping.resolve_settings(counting_settings(location))), "setting")
+
+    return _tried(f"settings of {location.name}", settle)
+
+
 def _sources(bridge: Bridge) -> Iterator[Line]:
     read = read_sources(bridge, [one.location_id for _, one in bridge.config.locations()], bridge.world.now())
     for records in read.records:
-        failure = read.failures.get(records.source)
         received = ", ".join(f"{n:,} {what}" for what, n in sorted(records.received.items()) if n)
-        odd = sum(records.findings.values())
-        says = received + (f"; {odd} oddities" if odd else "")
-        yield Line(f"source {records.source}", says, failure)
+        odd: Counter[str] = Counter()
+        for finding, n in records.findings.items():
+            odd[finding.kind] += n
+        oddities = "; ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(odd.items()))
+        yield Line(f"source {records.source}", "; ".join(filter(None, (received, oddities))),
+                   read.failures.get(records.source))  # fmt: skip
 
 
-def _receiver(bridge: Bridge) -> Iterator[Line]:
-    channel = bridge.channel
-    if channel is None:
-        yield Line("receiver", "by hand: a crib sheet is made, a person enters it and confirms")
-        return
-    for obligation in bridge.obligations(bridge.window()):
-        name = bridge.owing(obligation.location)[1].name
-        yield _tried(f"receiver for {name}", lambda o=obligation: _standing(bridge, o))  # type: ignore[misc]
+def _receiver(bridge: Bridge) -> list[Line]:
+    if bridge.channel is None:
+        return [Line("receiver", "by hand: a crib sheet is made, a person enters it and confirms")]
+    asked = [_standing(bridge, bridge.channel, o) for o in bridge.obligations(bridge.window())]
+    return _together("receiver", asked, "login accepted, every return can be read")
 
 
-def _standing(bridge: Bridge, obligation: Obligation) -> str:
-    assert bridge.channel is not None  # noqa: S101  (asked above)
-    answer = bridge.channel.read_back(obligation)
-    sections = bridge.channel.read_standing(answer, obligation)
-    offset = (answer.receiver_clock - answer.came_at).total_seconds() if answer.receiver_clock else 0.0
-    clock = "" if abs(offset) < 5 else f"; its clock is {offset:+.0f} seconds from ours"
-    return f"login accepted; {len(sections)} sections on record for {obligation.window}{clock}"
+def _standing(bridge: Bridge, channel: Channel, obligation: Obligation) -> Line:
+    def ask() -> str:
+        answer = channel.read_back(obligation)
+        channel.read_standing(answer, obligation)
+        offset = (answer.receiver_clock - answer.came_at).total_seconds() if answer.receiver_clock else 0.0
+        if abs(offset) > CLOCKS_AGREE_SECONDS:
+            raise ReceiverUnavailable("receiver", f"its clock is {offset:+.0f} seconds from ours.", "Nothing was sent.",
+                                      "Put this machine's clock right; receipts are stamped by the receiver's.")
+        return ""
+
+    name = bridge.owing(obligation.location)[1].name
+    return _tried(f"receiver for {name}, {obligation.care_type.replace('_', ' ')}", ask)
 
 
-def _approvals(bridge: Bridge) -> Iterator[Line]:
+def _approvals(bridge: Bridge) -> list[Line]:
+    if bridge.config.mode == "review":
+        return [Line("approval", "in review mode a named person approves each return")]
     edition = mapping.edition_for(bridge.window().opens_on)
-    for _, location in bridge.config.locations():
-        known = approved(bridge, location.location_id, bridge.fingerprint(edition, location))
-        says = f"edition {edition.id} is {'approved' if known else 'not approved yet by a named person'}"
-        yield Line(f"approval for {location.name}", says, warning=not known)
+    lacking = [one.name for _, one in bridge.config.locations()
+               if not approved(bridge, one.location_id, bridge.fingerprint(edition, one))]  # fmt: skip
+    if not lacking:
+        return [Line("approval", f"edition {edition.id} is approved by name and fingerprint for every location")]
+    says = f"edition {edition.id} is not approved yet for {', '.join(lacking)}: nothing goes by itself until it is"
+    return [Line("approval", says, warning=True)]
+
+
+def _together(what: str, lines: Sequence[Line], says: str) -> list[Line]:
+    """Say one sentence where all went well, else every line that did not."""
+    failed = [line for line in lines if line.failure is not None]
+    return failed or [Line(what, says)]
 
 
 def _tried(what: str, act: Callable[[], str]) -> Line:
@@ -116,5 +142,5 @@ def _tried(what: str, act: Callable[[], str]) -> Line:
         return Line(what, "", failure)
 
 
-def _settings(settings: object) -> str:
-    return f"{len(mapping.resolve_settings(settings))} settings in range"  # type: ignore[arg-type]
+def _several(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

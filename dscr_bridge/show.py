@@ -3,12 +3,11 @@
 One place for the words, so that the command line and the demonstration say the same thing in the same way.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -96,30 +95,25 @@ def heading(name: str, ret: Return) -> Text:
     return line.append(f"   as at {local(ret.as_at)}", "dim")
 
 
-def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> RenderableType:
+def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> Table:
     """Show the figures by section: title, value, how it was obtained, how sure we are of the question's wording."""
     going = {i for items in sent.sections.values() for i in items} if sent else set()
-    parts: list[RenderableType] = []
-    for section in edition.sections[ret.obligation.care_type]:
-        items = [i for i in edition.items_for(ret.obligation.care_type) if i.section == section]
-        parts += [
-            Text(edition.section_titles[section], "bold cyan"),
-            Padding(_section(items, ret, going, sent), (0, 0, 0, 2)),
-        ]
-    return Group(*parts)
-
-
-def _section(items: Sequence[Item], ret: Return, going: Collection[str], sent: CheckedReturn | None) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
-    table.add_column(width=54)
-    table.add_column(justify="right", width=8)
+    table.add_column(max_width=72)
+    table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for item in items:
-        figure = ret.figure(item.id)
-        table.add_row(item.title, value(figure), _how(figure, item, item.id in going or sent is None))
-        for bed_type, n in sorted((figure.by or {}).items()):
-            table.add_row(Text(f"  {bed_type.replace('_', ' ')}", "dim"), Text(str(n), "dim"), "")
+    for section in edition.sections[ret.obligation.care_type]:
+        table.add_row(Text(edition.section_titles[section], "bold cyan"))
+        for item in edition.items_for(ret.obligation.care_type):
+            if item.section == section:
+                _add_figure(table, item, ret.figure(item.id), item.id in going or sent is None)
     return table
+
+
+def _add_figure(table: Table, item: Item, figure: Figure, goes: bool) -> None:
+    table.add_row(f"  {item.title}", value(figure), _how(figure, item, goes))
+    for bed_type, n in sorted((figure.by or {}).items()):
+        table.add_row(Text(f"    {bed_type.replace('_', ' ')}", "dim"), Text(str(n), "dim"), "")
 
 
 def value(figure: Figure) -> Text:
@@ -131,6 +125,8 @@ def value(figure: Figure) -> Text:
 
 
 def _how(figure: Figure, item: Item, goes: bool) -> Text:
+    if figure.reason == "file_total":
+        return Text(f"stated as a total by {figure.source}")
     line = Text(HOW[figure.state], "" if figure.value is not None else "dim")
     if figure.value is not None and figure.source and figure.source != figure.state:
         line.append(f" from {figure.source}")
@@ -155,7 +151,7 @@ def checks(problems: Sequence[Problem], rules: int) -> RenderableType:
 
 def _problem(problem: Problem) -> Text:
     mark, colour = MARK[problem.level]
-    who = f" [{problem.fixed_by}]" if problem.fixed_by and problem.level is not Level.NOTE else ""
+    who = f" For the {problem.fixed_by} to mend." if problem.fixed_by and problem.level is not Level.NOTE else ""
     return Text(f"{mark} {problem.message}", colour).append(who, "dim")
 
 

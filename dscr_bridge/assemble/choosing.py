@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dscr_bridge.assemble.entry import Entry
-from dscr_bridge.tables import Finding, Reading, Records
+from dscr_bridge.tables import Reading, Records
 
 # canonical table -> the record tables it comes from
 COMES_FROM: dict[str, tuple[str, ...]] = {
@@ -23,10 +23,15 @@ _NEEDS_ONE_SITE = ("bed", "stay", "stay_bed", "reservation")
 
 _WORST_FIRST = (Reading.FAILED, Reading.NOT_PERMITTED, Reading.INCOMPLETE, Reading.READ)
 
-# Findings that refuse no row.  `unmapped` of a vaccination is told by vax_unmapped_code, for this home's people alone.
+# Findings that refuse no row.  `unmapped` of a vaccination is told by vax_unmapped_code, for this home's people alone;
+# a number that cannot be an NHS number joins nobody, and refuses nobody.
 _NOTES = {"unmapped": "code_unmapped", "ambiguous_time": "ambiguous_time", "date_out_of_range": "date_out_of_range",
-          "duplicate": "record_repeated", "changed_while_read": "source_changed_while_read"}
-_SILENT = frozenset({"other_location", "unread", "nhs_number_placeholder"})
+          "duplicate": "record_repeated", "changed_while_read": "source_changed_while_read",
+          "bad_nhs_number": "nhs_number_malformed", "search_not_supported": "search_not_supported"}
+# Told otherwise: by a reading that failed, or located at the home of the person concerned; or nothing of ours.
+_SILENT = frozenset({"other_location", "unread", "nhs_number_placeholder", "file_without_records", "file_unreadable",
+                     "file_not_json", "file_line_too_long", "file_too_large"})
+_CANONICAL_OF = {record: table for table, records in COMES_FROM.items() for record in records} | {"shift": "staff_post"}
 
 _Group = tuple[str, str, str]  # canonical table, location, care type or nothing
 
@@ -94,7 +99,7 @@ class Choices:
         for location, sources in self._sources.items():
             found[location, "site_told_twice"] += sum((s, location) in self._told_twice for s in sources)
             for source in sources:
-                for rule, n in _of_findings(self._records[source].findings).items():
+                for rule, n in _of_findings(self._records[source]).items():
                     found[location, rule] += n
         return ((location, rule, n) for (location, rule), n in found.items() if n)
 
@@ -121,15 +126,24 @@ class Choices:
         return next(reading for reading in _WORST_FIRST if reading in own)
 
 
-def _of_findings(findings: Counter[Finding]) -> Counter[str]:
+def _of_findings(records: Records) -> Counter[str]:
     rules: Counter[str] = Counter()
-    for finding, n in findings.items():
+    for finding, n in records.findings.items():
         if finding.kind in _SILENT or (finding.kind == "unmapped" and finding.resource == "Immunization"):
             continue
         if finding.kind in _NOTES:
             rules[_NOTES[finding.kind]] += n
-        else:
-            rules["record_rejected"] += n
-            if finding.kind != "rejected":
-                rules[finding.kind] += n
+            continue
+        rules["record_rejected"] += n
+        if finding.kind == "bad_type":
+            rules["bad_type"] += n
+        for table in _tables_of(finding.resource, records):
+            rules[f"rejected.{table}"] += n
     return rules
+
+
+def _tables_of(resource: str, records: Records) -> set[str]:
+    """Name the canonical tables that a rejected record could have been counted in; `unknown` where nothing tells."""
+    if resource not in records.feeds:
+        return {"unknown"}
+    return {_CANONICAL_OF[table] for table in records.feeds[resource] if table in _CANONICAL_OF}

@@ -1,5 +1,7 @@
 """Why an item cannot be counted: no rows is a reason, never a zero, unless something that was read makes it one."""
 
+from collections.abc import Sequence
+
 from dscr_bridge.count.home import BY_CARE_TYPE, Home
 from dscr_bridge.mapping import Item
 from dscr_bridge.mapping.settings import Value
@@ -11,6 +13,8 @@ _UNREADABLE = {
     "failed": (State.TEMP_UNKNOWN, "source_down"),
     "incomplete": (State.ERROR, "reading_incomplete"),
 }
+# Tables of the same source whose failure leaves this one wrong: who has died, who has two records.
+_BESIDE = {"stay": ("person", "stay_bed"), "service_user": ("person",)}
 _SEVERITY = (State.UNSUPPORTED, State.NOT_PERMITTED, State.TEMP_UNKNOWN, State.ERROR, State.UNKNOWN)
 
 Absence = tuple[State, str]
@@ -22,7 +26,7 @@ def unknown(item: Item, home: Home) -> Absence | None:
         return State.UNSUPPORTED, "not_declared"
     reserved_is_declared = ("ch_beds_vacant_reserved", "declared") in home.said
     needed = [t for t in item.needs if not (t == "reservation" and "bed" in item.needs and reserved_is_declared)]
-    reasons = [reason for reason in (reading(table, home) for table in needed) if reason]
+    reasons = [reason for reason in (reading(table, home, item.count) for table in needed) if reason]
     if reasons:
         return min(reasons, key=lambda reason: _SEVERITY.index(reason[0]))
     if item.sum:
@@ -32,16 +36,37 @@ def unknown(item: Item, home: Home) -> Absence | None:
     return _people_unknown(item, home)
 
 
-def reading(table: str, home: Home) -> Absence | None:
+def reading(table: str, home: Home, measure: str | None = None) -> Absence | None:
+    """Why a canonical table, as this measure needs it, gives no number; None where it was read well."""
     rows = home.coverage.get(table)
     if not rows:
         return State.UNSUPPORTED, "no_source"
-    # Where one source holds rows, the others that hold none do not matter.
-    readings = {reading for reading, _, n in rows if n} or {reading for reading, _, _ in rows}
-    for reading, reason in _UNREADABLE.items():
-        if reading in readings:
+    readings = _own_readings(measure, home) if table == "vaccination" else _filling(rows)
+    sources = {source for _, source, _ in rows}
+    for beside in _BESIDE.get(table, ()):
+        readings |= {r for r, source, _ in home.coverage.get(beside, ()) if source in sources}
+    for bad, reason in _UNREADABLE.items():
+        if bad in readings:
             return reason
     return _empty(table, home)
+
+
+def _filling(rows: Sequence[tuple[str, str, int]]) -> set[str]:
+    """How the source that fills the table was read; the others that hold no rows do not matter beside it."""
+    return {r for r, _, n in rows if n} or {r for r, _, _ in rows}
+
+
+def _own_readings(measure: str | None, home: Home) -> set[str]:
+    """How all sources of doses were read, but for those that hold the other kind of people alone.
+
+    Doses are taken from every source, so one that failed leaves the count too small; but the staff file's failure says
+    nothing of the residents' doses, nor the reverse.
+    """
+    own, other = ("stay", "staff_post") if measure == "vaccinated_resident" else ("staff_post", "stay")
+    holds = {table: {source for _, source, _ in home.coverage.get(table, ())} for table in (own, other)}
+    rows = home.coverage["vaccination"]
+    mine = {r for r, source, _ in rows if source in holds[own] or source not in holds[other]}
+    return mine or {r for r, _, _ in rows}
 
 
 def _empty(table: str, home: Home) -> Absence | None:

@@ -34,7 +34,10 @@ def _prepared(row: ObligationRow, event: Event) -> ObligationRow:
     # New figures never hide what is under way or was taken: only an intent to send them does.
     if row.state in _BUSY:
         return row
-    return replace(_described(row, event), state=ObligationState.READY, reason=None, next_at=None, approved_by=None)
+    described = _described(row, event)
+    same = described.figures_sha256 == row.figures_sha256 and described.fingerprint == row.fingerprint
+    approved_by = row.approved_by if same else None  # an approval is for these figures only
+    return replace(described, state=ObligationState.READY, reason=None, rules=(), next_at=None, approved_by=approved_by)
 
 
 def _waiting(row: ObligationRow, event: Event) -> ObligationRow:
@@ -48,14 +51,17 @@ def _held(row: ObligationRow, event: Event) -> ObligationRow:
         return row
     if row.state in TAKEN and not event.body.get("after_acceptance"):
         return row
-    return replace(row, state=ObligationState.HELD, reason=event.body["reason"], next_at=None)
+    if row.return_sha256 is None and event.document_sha256 is not None:
+        row = _described(row, event)
+    rules = tuple(event.body.get("rules", ()))
+    return replace(row, state=ObligationState.HELD, reason=event.body["reason"], rules=rules, next_at=None)
 
 
 def _intended(row: ObligationRow, event: Event) -> ObligationRow:
     body = event.body
     sections = tuple(SectionRow(name, SectionState.INTENDED, sha256) for name, sha256 in body["sections"])
     return replace(
-        _described(row, event), state=ObligationState.SENDING, reason=None, next_at=None, attempts=0,
+        _described(row, event), state=ObligationState.SENDING, reason=None, rules=(), next_at=None, attempts=0,
         submission_id=body["submission_id"], channel=body["channel"], environment=body["environment"],
         simulated=body["simulated"], sent_at=event.at, sections=sections,
     )  # fmt: skip

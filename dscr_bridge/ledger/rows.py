@@ -31,6 +31,7 @@ def obligation_row(obligation: Obligation, text: str) -> ObligationRow:
     sections = tuple(_section(s) for s in content.pop("sections"))
     content = _instants(content)
     content["state"] = ObligationState(content["state"])
+    content["rules"] = tuple(content["rules"])
     return ObligationRow(obligation, sections=sections, **content)
 
 

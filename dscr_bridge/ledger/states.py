@@ -101,6 +101,7 @@ class ObligationRow:
     figures_sha256: str | None = None
     return_sha256: str | None = None      # the stored document of the return
     reason: str | None = None             # a closed word, for example a rule or an error class
+    rules: tuple[str, ...] = ()           # the check rules that hold it
     attempts: int = 0                     # since the last success
     next_at: datetime | None = None       # when it is worth trying again
     changed_at: datetime | None = None

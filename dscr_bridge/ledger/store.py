@@ -89,21 +89,32 @@ class Ledger:
             return changed
 
     def prepared(self, ret: Return, document: bytes) -> ObligationRow:
-        """Record figures that passed their checks: the return is ready.
+        """Record figures that passed their checks: the return is ready.  The same figures again are not written again.
 
         Raises SubmissionUnknown while nobody knows what became of an earlier sending.
         """
         with self.together():
-            if self.obligation(ret.obligation).state is ObligationState.UNKNOWN:
+            row, facts = self.obligation(ret.obligation), rows.description(ret)
+            same = row.figures_sha256 == facts["figures_sha256"] and row.fingerprint == ret.fingerprint
+            if row.state is ObligationState.READY and same:
+                return row
+            if row.state is ObligationState.UNKNOWN:
                 raise SubmissionUnknown(
                     ret.obligation.id, "nobody knows yet whether the last sending arrived.", "Nothing new is prepared.",
                     "Wait: the bridge asks the receiver before it sends anything again.",
                 )  # fmt: skip
-            return self.record(ret.obligation, Happened.PREPARED, rows.description(ret), document)
+            return self.record(ret.obligation, Happened.PREPARED, facts, document)
 
     def held(self, obligation: Obligation, reason: str, rules: Sequence[str] = ()) -> ObligationRow:
-        """Record that a person must act on the figures; `reason` and `rules` are closed words."""
-        return self.record(obligation, Happened.HELD, {"reason": reason, "rules": list(rules)})
+        """Record that a person must act on the figures; `reason` and `rules` are closed words.
+
+        The same reason and rules again are not written again.
+        """
+        with self.together():
+            row = self.obligation(obligation)
+            if (row.state, row.reason, row.rules) == (ObligationState.HELD, reason, tuple(rules)):
+                return row
+            return self.record(obligation, Happened.HELD, {"reason": reason, "rules": list(rules)})
 
     def waiting(self, obligation: Obligation, reason: str, next_at: datetime) -> ObligationRow:
         """Record that a source is down and when it is asked again."""

@@ -56,7 +56,15 @@ def pull(
     records = read(source, connector, decoding, codes, world, progress)
     if not any(records.received.values()):
         raise nothing_at_all(source.name)
+    records.feeds.update(_feeds(connector))
     return records
+
+
+def _feeds(connector: Connector) -> dict[str, tuple[str, ...]]:
+    fed = {file.name: file.tables for file in connector.files}
+    for view in connector.views:
+        fed[view.resource] = tuple(dict.fromkeys((*fed.get(view.resource, ()), view.table)))
+    return fed
 
 
 def way_in(source: Source, connector: Connector) -> str:

@@ -12,6 +12,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import IO, cast
 
+import msgspec
+
 from dscr_bridge import log
 from dscr_bridge.config import Source
 from dscr_bridge.connector import Connector
@@ -34,6 +36,10 @@ _BOM = b"\xef\xbb\xbf"
 
 class _Broken(Exception):
     """A file that cannot be read to its end; the kind in one word."""
+
+
+class _NotFhir(Exception):
+    """A file of JSON that is no resource: a manifest, a log, a list."""
 
 
 def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
@@ -102,6 +108,9 @@ def _one_file(path: Path, source: Source, gathering: Gathering) -> set[str]:
         raise _Broken("unreadable") from None
     except Undecodable:
         raise _Broken("not_json") from None
+    except _NotFhir:
+        gathering.records.findings[Finding("file_without_records", "?", "")] += 1
+        return set()
     gathering.add(batches)
     return {of for batch in batches for of in batch.arrived}
 
@@ -113,11 +122,19 @@ def _document(content: bytes, gathering: Gathering, batch: Batch) -> None:
     except Undecodable:
         lines = content.strip().split(b"\n")
         if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines if line.strip()):
-            raise
+            raise (_NotFhir if _is_other_json(content) else Undecodable) from None
         gathering.views.decode_lines(content, batch)
         return
     if page.next_link is not None:
         batch.rejected("Bundle", "link", "more_pages")
+
+
+def _is_other_json(content: bytes) -> bool:
+    try:
+        said = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return not isinstance(said, dict) or "resourceType" not in said
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -206,7 +206,8 @@ def _begin(job: _Job, row: ObligationRow, checked: CheckedReturn, software: str)
     looked: _Note = (Happened.READ_BACK, _answer_body(answer), answer.raw)
     held = _clash(row, standing, bodies, checked)
     if held is not None:
-        return _outcome(job.note(looked, (Happened.HELD, held, return_document(checked))))
+        about = description(checked.checked) | {"revision": row.revision}
+        return _outcome(job.note(looked, (Happened.HELD, about | held, return_document(checked))))
     facts = description(checked.checked) | {
         "revision": revision, "submission_id": submission_id, "channel": job.channel.name,
         "environment": job.channel.environment, "simulated": _is_simulated(job),

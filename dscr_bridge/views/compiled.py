@@ -86,7 +86,8 @@ def read_columns(source: ViewSource) -> tuple[ColumnSpec, ...]:
     `convert`, `needed` and `layout` of the source may still be empty.
     """
     view = plan_view(source, {}, lenient=False)
-    return tuple(column.spec for select in view.selects for column in select.all_columns())
+    columns = [column for select in view.selects for column in select.all_columns()]
+    return tuple(column.spec for column in sorted(columns, key=lambda column: column.position))
 
 
 def _references(views: Sequence[PlannedView], key: ReferenceKey) -> dict[str | None, References]:

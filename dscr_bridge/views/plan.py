@@ -11,7 +11,7 @@ from dscr_bridge.views.paths import nearest
 from dscr_bridge.views.repeats import touch_repeats
 from dscr_bridge.views.resolve import Resolver
 from dscr_bridge.views.shapes import ColumnSpec, Converter, ViewSource
-from dscr_bridge.views.steps import Here, Node, Step, item_of
+from dscr_bridge.views.steps import Here, Node, ResourceKey, Step, item_of
 
 CODED = ("Coding", "CodeableConcept")
 
@@ -34,7 +34,7 @@ class PlannedSelect:
     each: Step | None
     or_null: bool
     repeat: tuple[Step, ...]
-    columns: tuple[PlannedColumn, ...]
+    columns: tuple[PlannedColumn, ...]  # in the order of evaluation
     selects: tuple["PlannedSelect", ...]
     unions: tuple["PlannedSelect", ...]
 
@@ -120,7 +120,7 @@ class _Planner:
             each,
             written.or_null,
             repeat,
-            tuple(self.column(c, item) for c in written.columns),
+            tuple(sorted((self.column(c, item) for c in written.columns), key=_order)),
             tuple(self.select(s, item) for s in written.selects),
             tuple(self.select(s, item) for s in written.unions),
         )
@@ -169,6 +169,11 @@ class _Planner:
         for name in self.names if self.source.layout else ():
             if name not in self.source.layout:
                 raise self.view.place.refuse(f"nothing takes column {name}.", nearest(name, list(self.source.layout)))
+
+
+def _order(column: PlannedColumn) -> int:
+    """Evaluate first what can refuse the row; the key of the resource, which it nearly always has, is dear."""
+    return 0 if column.needed and not isinstance(column.step, ResourceKey) else 1
 
 
 def _parted(place: Place, spec: ColumnSpec) -> DefinitionError:

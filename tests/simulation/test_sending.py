@@ -163,6 +163,7 @@ def test_a_person_s_newer_edit_is_never_overwritten(send, checked, ledger, recei
     held = ledger.events("1-1000000001")[-1].body["differences"]
     assert {"section": "beds", "item": "ch_beds_occupied", "ours": [3, {"general_residential": 3}], "theirs": 7} in held
     assert not receiver.receipts
+    assert sending.receipt_of(checked().checked.obligation, ledger, WINDOW, software="x")["state"] == "held"
     clock.at += timedelta(minutes=5)
     assert send(checked(as_at=clock.at)).state is ObligationState.ON_RECORD  # counted after the edit
 

@@ -200,7 +200,7 @@ def test_a_stay_of_unknown_status_is_unresolved_and_one_of_unknown_class_is_told
     waist = assemble([said(stay=[STAY | {"site": A, "status": None},
                                  STAY | {"stay_key": "s2", "person_key": "p2", "site": A, "class": None}])], [home()], {}, AS_AT)
     assert table(waist, "stay", "stay_key", "state") == [("s1", "unresolved")]
-    assert oddities(waist) == {"stay_status_unknown": 1, "stay_class_unknown": 1}
+    assert oddities(waist) == {"stay_status_unknown": 1, "stay_class_unknown": 1, "unmapped.stay": 2}
 
 
 def test_a_stay_entered_in_error_is_nowhere() -> None:
@@ -242,7 +242,7 @@ def test_where_both_are_given_the_type_of_an_episode_decides_and_an_untyped_one_
                      [home(care=["care_home", "home_care"])], {}, AS_AT)
     assert table(waist, "stay", "stay_key") == ["e1"]
     assert table(waist, "service_user", "su_key") == ["e2"]
-    assert oddities(waist) == {"stay_class_unknown": 1}
+    assert oddities(waist) == {"stay_class_unknown": 1, "unmapped.stay": 1}
 
 
 def test_a_planned_stay_is_also_a_reservation_and_the_same_booking_told_twice_is_one() -> None:
@@ -281,7 +281,7 @@ def test_a_booking_without_a_start_or_a_known_status_is_told_and_not_counted() -
         {"reservation_key": "r1", "site": A, "strength": "firm"},
         {"reservation_key": "r2", "site": A, "start_at": "2026-11-12T00:00:00Z"}])], [home()], {}, AS_AT)
     assert table(waist, "reservation") == []
-    assert oddities(waist) == {"reservation_undated": 1, "reservation_unclear": 1}
+    assert oddities(waist) == {"reservation_undated": 1, "reservation_unclear": 1, "unmapped.reservation": 1}
 
 
 def test_records_of_one_person_are_joined_by_links_in_either_direction() -> None:
@@ -473,11 +473,18 @@ def test_a_source_that_names_no_home_can_be_given_to_one_as_a_whole() -> None:
 
 def test_findings_become_diagnostics_of_every_location_of_the_source() -> None:
     records = said(place=[SITE])
-    records.findings.update({Finding("unmapped", "Encounter", "class"): 2, Finding("unmapped", "Immunization", "vaccineCode"): 9,
-                             Finding("bad_type", "Immunization", "vaccineCode.coding.code"): 1, Finding("rejected", "?", ""): 1,
-                             Finding("other_location", "posts", "location"): 7, Finding("duplicate", "Patient", ""): 3})
+    records.feeds.update(Immunization=("dose",), Patient=("person", "person_link", "person_number"), Organization=("organisation",))
+    records.findings.update({
+        Finding("unmapped", "Encounter", "class"): 2, Finding("unmapped", "Immunization", "vaccineCode"): 9,
+        Finding("bad_type", "Immunization", "vaccineCode.coding.code"): 1, Finding("malformed", "?", ""): 1,
+        Finding("other_location", "posts", "location"): 7, Finding("duplicate", "Patient", ""): 3,
+        Finding("missing", "Patient", "id"): 1, Finding("bad_nhs_number", "Patient", "identifier.value"): 4,
+        Finding("several", "Organization", "partOf"): 1, Finding("file_not_json", "Immunization", "file 2"): 1,
+    })
     waist = assemble([records], [home(), home(location=B)], {}, AS_AT)
-    assert oddities(waist) == oddities(waist, B) == {"code_unmapped": 2, "bad_type": 1, "record_rejected": 2, "record_repeated": 3}
+    assert oddities(waist) == oddities(waist, B) == {
+        "code_unmapped": 2, "bad_type": 1, "record_rejected": 4, "record_repeated": 3, "nhs_number_malformed": 4,
+        "rejected.vaccination": 1, "rejected.person": 1, "rejected.unknown": 1}
 
 
 def test_the_order_in_which_records_arrive_changes_nothing() -> None:

@@ -220,6 +220,28 @@ def test_a_crib_sheet_waits_for_its_confirmation_but_never_hides_a_sending(ledge
     assert ledger.record(ROSE, Happened.HANDED_OUT, handed, b"the return").state is ObligationState.SENDING
 
 
+def test_the_same_again_is_not_written_again_and_keeps_its_approval(ledger):
+    ledger.prepared(a_return(), b"figures")
+    ledger.decide(ELM.location, "return_approved", ELM.id, by="Jane Example", obligation=ELM)
+    before = ledger.head(ELM.location)
+    assert ledger.prepared(a_return(), b"figures").approved_by == "Jane Example"
+    assert ledger.head(ELM.location) == before
+    ledger.held(ELM, "check_failed", ["beds_within_capacity"])
+    before = ledger.head(ELM.location)
+    assert ledger.held(ELM, "check_failed", ["beds_within_capacity"]).rules == ("beds_within_capacity",)
+    assert ledger.head(ELM.location) == before
+    assert ledger.held(ELM, "check_failed", ["jump"]).rules == ("jump",)
+    assert ledger.prepared(a_return(), b"figures").approved_by == "Jane Example"
+    assert ledger.prepared(a_return(occupied=4), b"other").approved_by is None
+    assert ledger.verify().sound
+
+
+def test_a_return_that_is_held_at_the_first_look_can_still_be_shown(ledger):
+    facts = {k: v for k, v in intent(revision=0).items() if k != "sections"}
+    row = ledger.record(ELM, Happened.HELD, facts | {"reason": "edited_by_person"}, b"the return")
+    assert (row.state, row.edition, row.return_sha256) == (ObligationState.HELD, "2024-04-26", sha256(b"the return"))
+
+
 def test_a_person_approves_and_holds_a_return(ledger):
     ledger.prepared(a_return(), b"figures")
     about = {"key": ELM.id, "by": "Jane Example", "obligation": ELM}
@@ -286,6 +308,7 @@ def test_all_of_a_transaction_is_written_or_nothing(ledger):
         intend(ledger)
         assert ledger.document(sha256(b"beds")) == b"beds"
         assert ledger.obligation(ROSE).state is ObligationState.DUE
+        assert ledger.obligation(ELM).state is ObligationState.SENDING and ledger.head(ELM.location)[0] == 1
         _ = 1 / 0
     assert ledger.obligations() == () and ledger.head(ELM.location) == (0, "0" * 64)
     with pytest.raises(KeyError):

@@ -1,5 +1,6 @@
 """Mapping files: what ships is sound, and a file with any mistake is refused whole with the nearest valid word."""
 
+import re
 import shutil
 import tomllib
 from datetime import date
@@ -21,6 +22,11 @@ def refused(act, *args) -> str:
     with pytest.raises((DefinitionError, ConfigError)) as caught:
         act(*args)
     return str(caught.value)
+
+
+def loosely(text: str) -> str:
+    """A pattern for text whatever blanks stand between its words: the columns of an edition file are aligned."""
+    return r"\n".join(" +".join(map(re.escape, line.split())) for line in text.split("\n"))
 
 
 def edited(tmp_path: Path, *swaps: tuple[str, str]) -> Path:
@@ -91,7 +97,8 @@ LIST = 'id = "x"\ntitle = "x"\nverification = "project"\nsource = []\n'
 @pytest.mark.parametrize(("text", "where", "what"), [
     (LIST + '[[code]]\nsystem = "s"\ncode = "a"\nto = "b"\n[[code]]\nsystem = "s"\ncode = "a"\nto = "c"\n',
      "code[1]", "second entry"),
-    (LIST + '[[code]]\nsystem = "http://snomed.info/sct"\ncode = "6142005"\nto = "flu"\n', "code[0].code", "check digit"),
+    (LIST + '[[code]]\nsystem = "http://snomed.info/sct"\ncode = "6142005"\nto = "flu"\n',
+     "code[0].code", "check digit"),
     (LIST + '[[code]]\nsystem = "s"\ncode = 6142004\nto = "flu"\n', "code[0].code", "must be text"),
     (LIST + '[[code]]\nsystm = "s"\ncode = "a"\nto = "flu"\n', "code[0].systm", 'did you mean "system"?'),
     (LIST + '[[code]]\nsystem = "s"\nto = "flu"\n', "code[0].code", "is missing"),
@@ -150,7 +157,8 @@ def test_the_current_edition_asks_what_the_notice_is_known_to_ask() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), [
-    ('engagement = "direct"', 'engagment = "direct"', 'where.engagment: does not narrow worker; did you mean "engagement"?'),
+    ('engagement = "direct"', 'engagment = "direct"',
+     'where.engagment: does not narrow worker; did you mean "engagement"?'),
     ('engagement = "direct"', 'engagement = "dirct"', 'where.engagement: dirct is not known; did you mean "direct"?'),
     ('"place"', '"plase"', 'count: plase is not a measure; did you mean "place"?'),
     ('"monthly_hours"', '"hour"', "sum: hour is not a measure"),
@@ -168,21 +176,21 @@ def test_the_current_edition_asks_what_the_notice_is_known_to_ask() -> None:
     ('most       = "ch_beds_max_capacity"', 'most       = "ch_beds_max_capacty"',
      'ch_beds_max_capacty is no item or context word; did you mean "ch_beds_max_capacity"?'),
     ('asks     = "incomplete"', 'asks     = "incompleet"', 'asks: incompleet is not known; did you mean "incomplete"?'),
-    ('asks     = "incomplete"', 'asks     = "incomplete"\nsum = ["ch_beds_occupied"]\nmost = "residents"', "exactly one of"),
+    ('asks     = "incomplete"', 'asks     = "incomplete"\nsum = ["ch_beds_occupied"]\nmost = "residents"',
+     "exactly one of"),
     ('most       = "ch_beds_max_capacity"', "most       = 7", "most: must name the figure"),
     ('id       = "figures_incomplete"', 'id       = "required_absent"', "id: is used twice"),
     ('least      = 0\nmost       = 1000', "", "between needs least or most"),
     ('["ch_staff_direct_nurses", "ch_staff_agency_nurses"],', '["ch_staff_direct_nurses"],', "must be a list of pairs"),
-    ('declared   = true\noptions    = ["yes", "with_restrictions", "no"]', "declared   = true", "a question needs its answers"),
+    ('declared   = true\noptions    = ["yes", "with_restrictions", "no"]', "declared   = true",
+     "a question needs its answers"),
     ('declared   = true\noptions    = ["yes", "with_restrictions", "no"]', 'options    = ["yes"]',
      "exactly one of count, sum and declared"),
 ])
 def test_an_edition_with_a_mistake_is_refused_with_its_place_and_the_nearest_word(
         tmp_path: Path, old: str, new: str, expected: str) -> None:
-    import re
     text = NEWEST.read_text("utf-8")
-    # Columns are aligned differently from item to item: match the key and value, whatever blanks stand between.
-    pattern = re.compile(re.sub(r"\\? +", " +", re.escape(old).replace(r"\ ", " ")))
+    pattern = re.compile(loosely(old))
     assert pattern.search(text), old
     path = tmp_path / NEWEST.name
     path.write_text(pattern.sub(lambda _: new, text, count=1), "utf-8")
@@ -198,15 +206,16 @@ def test_every_mistake_of_an_edition_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), [
-    ('grade      = "A"\nrequired   = "yes"', 'grade      = "C"\nrequired   = "yes"', "below grade B it must be unconfirmed"),
+    ('grade      = "A"\nrequired   = "yes"', 'grade      = "C"\nrequired   = "yes"',
+     "below grade B it must be unconfirmed"),
     ('campaign', "# campaign", "campaign: goes with a count of vaccinated people"),
     ('group', "# group", "group: goes with campaign"),
-    ('count      = "place"\nwhere      = { state = "capacity" }', 'count      = "resident"', "by: resident cannot be split"),
+    ('count      = "place"\nwhere      = { state = "capacity" }', 'count      = "resident"',
+     "by: resident cannot be split"),
 ])
 def test_an_item_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    import re
     text = NEWEST.read_text("utf-8")
-    pattern = re.compile("^" + re.sub(r" +", " +", re.escape(old).replace(r"\ ", " ").replace("\\\n", "\n")), re.MULTILINE)
+    pattern = re.compile("^" + loosely(old), re.MULTILINE)
     assert pattern.search(text), old
     path = tmp_path / NEWEST.name
     path.write_text(pattern.sub(lambda _: new, text, count=1), "utf-8")
@@ -250,7 +259,8 @@ def test_a_provider_sets_an_edge_rule_and_a_wrong_name_or_value_is_told() -> Non
     ("setting = ", "not valid TOML"),
     ('[[setting]]\nnaem = "x"', 'setting[0].naem: unknown key; did you mean "name"?'),
     ('[[setting]]\nname = "x"\ntype = "day"\ndefault = 1\nsays = ""\nreason = ""\ntouches = []', "must be days, flag"),
-    ('[[setting]]\nname = "x"\ntype = "days"\ndefault = 9\nsays = ""\nreason = ""\ntouches = []', "out of its own range"),
+    ('[[setting]]\nname = "x"\ntype = "days"\ndefault = 9\nsays = ""\nreason = ""\ntouches = []',
+     "out of its own range"),
 ])
 def test_a_settings_file_with_a_mistake_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "settings.toml"
@@ -303,7 +313,8 @@ def test_the_fingerprint_changes_with_anything_that_decides_a_figure(
     first = mapping.fingerprint(edition, [b"one", b"two"], {"agency_days": 7})
     assert mapping.fingerprint(edition, [b"two", b"one"], {"agency_days": 7}) == first
     assert len(first) == 64
-    others = {mapping.fingerprint(edition, [b"one"], {"agency_days": 7}), mapping.fingerprint(edition, [b"one", b"two"]),
+    others = {mapping.fingerprint(edition, [b"one"], {"agency_days": 7}),
+              mapping.fingerprint(edition, [b"one", b"two"]),
               mapping.fingerprint(mapping.edition_for(date(2023, 8, 8)), [b"one", b"two"], {"agency_days": 7})}
     shutil.copytree(bundled.mappings(), tmp_path / "mappings")
     monkeypatch.setattr(bundled, "mappings", lambda: tmp_path / "mappings")
@@ -319,8 +330,8 @@ def test_an_item_is_explained_with_definition_settings_rules_and_examples() -> N
     edition = mapping.edition_for(date(2026, 11, 8))
     text = mapping.explain_item("ch_beds_occupied", edition).text()
     for part in ("ch_beds_occupied: Occupied beds", '"occupied or used"', "Grade      A, required: yes",
-                 "Setting    unresolved_off_sale = true (true or false)", "Rule       beds_within_capacity", "also by bed type",
-                 "Example    "):
+                 "Setting    unresolved_off_sale = true (true or false)", "Rule       beds_within_capacity",
+                 "also by bed type", "Example    "):
         assert part in text
     text = mapping.explain_item("ch_visiting_accommodated", edition).text()
     assert "declared by a person" in text and "Answers    yes" in text and "not seen; Not seen." not in text

@@ -1,4 +1,4 @@
-"""The channel receiver-api, against a real HTTP server: what is surely not sent, what nobody knows, what was refused."""
+"""The channel receiver-api, against a real HTTP server: what is surely not sent, unknown, or refused."""
 
 import base64
 import hashlib

@@ -1,0 +1,243 @@
+"""Checks: what stops a return, what holds it until a person accepts it, what is left out, and what is sealed."""
+
+import ast
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import dscr_bridge
+from dscr_bridge import check, mapping
+from dscr_bridge.check import Checked, Decisions, Freshness
+from dscr_bridge.returns import CareType, Figure, Level, LocationId, Obligation, Problem, Return, State
+
+AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
+EDITION = mapping.edition_for(date(2026, 11, 8))
+GOOD = {
+    "ch_beds_max_capacity": 60, "ch_beds_occupied": 50, "ch_beds_vacant_reserved": 2, "ch_beds_vacant_accepting": 6,
+    "ch_staff_direct_nurses": 6, "ch_staff_direct_care": 40, "ch_staff_direct_noncare": 12,
+    "ch_staff_agency_nurses": 1, "ch_staff_agency_care": 4, "ch_staff_agency_noncare": 0,
+}  # fmt: skip
+
+
+def a_return(values: dict | None = None, care_type: CareType = CareType.CARE_HOME, **more) -> Return:
+    """A return with these values (a value, a state, or a figure) and nothing else known."""
+    given = GOOD | (values or {}) if care_type is CareType.CARE_HOME else values or {}
+    figures = []
+    for item in EDITION.items_for(care_type):
+        value = given.get(item.id, State.NOT_ASKED if item.campaign == "covid" else State.UNSUPPORTED)
+        if isinstance(value, Figure):
+            figures.append(value)
+        elif isinstance(value, State):
+            figures.append(Figure(item.id, value, grade=item.grade))
+        else:
+            figures.append(Figure(item.id, State.COUNTED, value, source="dscr", grade=item.grade))
+    context = {"residents": 50, "beds_other": 2} if care_type is CareType.CARE_HOME else {"workers": 20}
+    return Return(Obligation(LocationId("1-1234567890"), care_type, "2026-11"), EDITION.id, AS_AT, tuple(figures),
+                  context=more.pop("context", context), **more)
+
+
+def checked(values: dict | None = None, *, ret: Return | None = None, **more) -> Checked:
+    return check.check(ret or a_return(values), EDITION, **more)
+
+
+def problem(found: Checked, rule: str) -> Problem | None:
+    return next((p for p in found.problems if p.rule == rule), None)
+
+
+def test_a_good_return_passes_and_its_sections_stand_in_the_editions_order() -> None:
+    found = checked(now=AS_AT + timedelta(hours=2), freshness=[Freshness("dscr", AS_AT, AS_AT), Freshness("hr", AS_AT)])
+    assert found.problems == () and found.waiting == () and found.can_submit
+    assert found.passed is not None and found.passed.checked.figure("ch_beds_occupied").value == 50
+    assert list(found.passed.sections) == ["beds", "workforce"]
+    assert found.passed.sections["beds"] == ("ch_beds_max_capacity", "ch_beds_occupied", "ch_beds_vacant_reserved",
+                                             "ch_beds_vacant_accepting")
+
+
+def test_an_unconfirmed_item_is_left_out_until_verified_and_a_campaign_that_is_not_asked_always() -> None:
+    left_out = dict(checked({"ch_absent_covid_care": 2}).left_out)
+    assert left_out["ch_absent_covid_care"] == "unconfirmed"
+    assert left_out["ch_vax_covid_seasonal_direct"] == "not_asked"
+    verified = Decisions(verified=frozenset({"ch_absent_covid_care", "ch_visiting_accommodated"}))
+    found = checked({"ch_absent_covid_care": 2}, decisions=verified)
+    assert found.passed is not None and found.passed.sections["absence"] == ("ch_absent_covid_care",)
+    assert dict(found.left_out)["ch_visiting_accommodated"] == "unsupported"
+
+
+def test_a_person_can_leave_out_an_unconfirmed_item_but_never_a_required_one() -> None:
+    decisions = Decisions(verified=frozenset({"ch_absent_covid_care"}), left_out={
+        "ch_absent_covid_care": ("Ann Example", "not on our screen"), "ch_beds_occupied": ("Ann Example", "no")})
+    found = checked({"ch_absent_covid_care": 2}, decisions=decisions)
+    assert dict(found.left_out)["ch_absent_covid_care"] == "left_out_by_person"
+    assert found.passed is not None and "ch_beds_occupied" in found.passed.sections["beds"]
+
+
+def test_a_required_item_without_a_figure_stops_the_return_and_is_named() -> None:
+    found = checked({"ch_beds_vacant_accepting": State.UNKNOWN})
+    assert not found.can_submit
+    missing = problem(found, "required_absent")
+    assert missing is not None and missing.level is Level.ERROR and missing.items == ("ch_beds_vacant_accepting",)
+    assert "Vacant beds accepting admissions" in missing.message and missing.fixed_by == "provider"
+
+
+def test_an_error_cannot_be_accepted_away() -> None:
+    found = checked({"ch_beds_occupied": 70}, decisions=Decisions(accepted={"beds_within_capacity": "it is so"}))
+    assert found.passed is None and problem(found, "beds_within_capacity") is not None
+
+
+def test_a_warning_holds_the_return_until_a_person_accepts_it_with_a_note() -> None:
+    empty = a_return({"ch_beds_occupied": 0}, context={"residents": 0})
+    found = checked(ret=empty)
+    assert found.waiting == ("empty_home",) and found.passed is None
+    accepted = checked(ret=empty, decisions=Decisions(accepted={"empty_home": "opened last week"}))
+    assert accepted.waiting == () and accepted.passed is not None
+    assert [p.rule for p in accepted.passed.warnings] == ["empty_home"]
+
+
+def test_a_home_without_a_count_of_residents_is_empty_when_no_bed_is_occupied() -> None:
+    assert checked(ret=a_return({"ch_beds_occupied": 0}, context={"residents": None})).waiting == ("empty_home",)
+    assert checked(ret=a_return({"ch_beds_occupied": 3}, context={"residents": None})).waiting == ()
+    none = checked(ret=a_return({"ch_beds_max_capacity": State.UNKNOWN}, context={"residents": 0}))
+    assert problem(none, "empty_home") is None
+
+
+def test_a_pattern_that_analysts_discard_is_shown_and_travels_but_never_blocks() -> None:
+    same = {f"ch_staff_agency_{g}": GOOD[f"ch_staff_direct_{g}"] for g in ("nurses", "care", "noncare")}
+    found = checked(same)
+    assert found.passed is not None and [p.rule for p in found.passed.warnings] == ["agency_equals_direct"]
+    nobody = {f"ch_staff_{e}_{g}": 0 for e in ("direct", "agency") for g in ("nurses", "care", "noncare")}
+    assert problem(checked(nobody), "agency_equals_direct") is None
+    assert problem(checked(same | {"ch_staff_direct_care": State.UNKNOWN}), "agency_equals_direct") is None
+
+
+def test_a_comparison_with_an_item_that_is_not_sent_is_only_a_note() -> None:
+    found = checked({"ch_absent_covid_care": 30, "ch_absent_other_care": 20})
+    assert found.can_submit
+    note = problem(found, "absent_within_headcount")
+    assert note is not None and note.level is Level.NOTE
+    verified = Decisions(verified=frozenset({"ch_absent_covid_care", "ch_absent_other_care"}))
+    held = problem(checked({"ch_absent_covid_care": 30, "ch_absent_other_care": 20}, decisions=verified),
+                   "absent_within_headcount")
+    assert held is not None and held.level is Level.ERROR
+
+
+def test_a_comparison_whose_limit_is_not_sent_or_not_known_stops_nothing() -> None:
+    values = {"hc_service_users": 30, "hc_absent_covid": 9, "hc_vax_flu": 5, "hc_staff_care_workers": 4}
+    found = checked(ret=a_return(values, CareType.HOME_CARE))
+    note = problem(found, "hc_absent_within_headcount")
+    assert found.can_submit and note is not None and note.level is Level.NOTE
+    unknown = a_return(values | {"hc_vax_flu": 500}, CareType.HOME_CARE, context={"workers": None})
+    assert problem(checked(ret=unknown), "hc_vaccinated_within_headcount") is None
+
+
+def test_an_incomplete_required_figure_stops_the_return_and_an_unsent_one_is_a_note() -> None:
+    figure = Figure(EDITION.item("ch_staff_direct_care").id, State.COUNTED, 40, complete=False, reason="role_unmapped")
+    assert not checked({"ch_staff_direct_care": figure}).can_submit
+    unsent = replace(figure, item=EDITION.item("ch_absent_covid_care").id, value=1)
+    found = checked({"ch_absent_covid_care": unsent})
+    note = problem(found, "figures_incomplete")
+    assert found.can_submit and note is not None and note.level is Level.NOTE
+
+
+@pytest.mark.parametrize(("seen", "rule", "level"), [
+    ({"rejected.staff_post": 1}, "records_rejected", Level.ERROR),
+    ({"rejected.person": 1}, "records_rejected", Level.ERROR),
+    ({"rejected.vaccination": 1}, "records_rejected", None),
+    ({"rejected.something_new": 1}, "records_rejected", Level.ERROR),
+    ({"rejected.staff_post": 0}, "records_rejected", None),
+    ({"unmapped.bed": 2}, "codes_unmapped", Level.ERROR),
+    ({"record_rejected": 1}, "records_unclear", Level.WARNING),
+    ({"over_capacity": 1}, "over_capacity", Level.ERROR),
+    ({"vax_future": 1}, "doses_not_counted", Level.NOTE),
+    ({"quite_unknown": 1}, "over_capacity", None),
+])
+def test_what_was_odd_in_the_records_becomes_a_problem_of_the_figures_it_touches(seen, rule, level) -> None:
+    found = problem(checked(ret=a_return(diagnostics=seen)), rule)
+    assert (found.level if found else None) == level
+
+
+def test_records_that_were_lost_do_not_touch_a_declared_figure_or_a_files_total() -> None:
+    staff = [i for i in GOOD if "staff" in i]
+    figures = {i: Figure(EDITION.item(i).id, State.DECLARED, GOOD[i]) for i in staff[:3]}
+    figures |= {i: Figure(EDITION.item(i).id, State.COUNTED, GOOD[i], reason="file_total") for i in staff[3:]}
+    assert problem(checked(ret=a_return(figures, diagnostics={"rejected.staff_post": 3})), "records_rejected") is None
+
+
+def test_figures_older_than_seven_days_cannot_be_sent() -> None:
+    assert checked(now=AS_AT + timedelta(days=7)).can_submit
+    assert problem(checked(now=AS_AT + timedelta(days=7, seconds=1)), "stale_snapshot") is not None
+    old = Freshness("hr", AS_AT - timedelta(days=5))
+    assert problem(checked(now=AS_AT + timedelta(days=3), freshness=[old]), "stale_snapshot") is not None
+    assert checked(freshness=[old]).can_submit
+
+
+def test_a_source_that_has_long_not_changed_is_named() -> None:
+    quiet = Freshness("rota-csv", AS_AT, AS_AT - timedelta(days=9))
+    found = checked(freshness=[quiet, Freshness("dscr", AS_AT)])
+    warning = problem(found, "source_quiet")
+    assert warning is not None and "rota-csv" in warning.message and "dscr" not in warning.message and found.can_submit
+
+
+def test_a_large_step_since_the_last_return_is_held_and_a_small_one_is_not() -> None:
+    before = a_return()
+    assert checked(previous=before).can_submit
+    assert checked({"ch_staff_agency_care": 9}, previous=before).can_submit      # five more, whatever the share
+    assert checked({"ch_staff_direct_care": 30}, previous=before).can_submit     # ten fewer of forty
+    step = problem(checked({"ch_staff_direct_care": 20}, previous=before), "jump")
+    assert step is not None and step.items == ("ch_staff_direct_care",)
+    odd = a_return({"ch_visiting_accommodated": "yes", "ch_beds_vacant_reserved": State.UNKNOWN})
+    assert checked({"ch_visiting_accommodated": "no", "ch_hours_paid_month": Decimal(9)}, previous=odd).can_submit
+
+
+def test_a_value_out_of_the_accepted_range_is_told_and_an_absent_one_is_not() -> None:
+    assert problem(checked({"ch_staff_direct_care": 1001}), "direct_staff_plausible") is not None
+    few = a_return({"hc_service_users": 0, "hc_absent_covid": 0, "hc_vax_flu": 0}, CareType.HOME_CARE)
+    low = problem(checked(ret=few), "home_care_plausible")
+    assert low is not None and low.items == ("hc_service_users",)
+
+
+def test_a_bound_on_one_side_leaves_the_other_open() -> None:
+    rule = next(r for r in EDITION.rules if r.id == "direct_staff_plausible")
+    at_most = replace(EDITION, rules=(replace(rule, least=None, most=Decimal(10)),))
+    at_least = replace(EDITION, rules=(replace(rule, least=Decimal(10), most=None),))
+    assert check.check(a_return(), at_most).problems[0].items == ("ch_staff_direct_care", "ch_staff_direct_noncare")
+    assert check.check(a_return(), at_least).problems[0].items == ("ch_staff_direct_nurses",)
+
+
+def test_a_declared_figure_that_differs_from_the_count_is_noted() -> None:
+    figure = Figure(EDITION.item("ch_staff_direct_care").id, State.DECLARED, 41, counted_value=40)
+    found = checked({"ch_staff_direct_care": figure})
+    note = problem(found, "declared_differs")
+    assert found.can_submit and note is not None and note.level is Level.NOTE
+    assert problem(checked({"ch_staff_direct_care": replace(figure, value=40)}), "declared_differs") is None
+
+
+def test_a_snapshot_outside_the_window_is_noted() -> None:
+    note = problem(checked(ret=a_return(in_window=False)), "outside_window")
+    assert note is not None and note.level is Level.NOTE
+
+
+def test_messages_hold_no_figure() -> None:
+    found = checked({"ch_beds_occupied": 7777, "ch_staff_direct_care": 7777, "ch_beds_vacant_accepting": State.ERROR},
+                    previous=a_return(), now=AS_AT + timedelta(days=30))
+    assert len(found.problems) >= 5
+    assert not any("7777" in p.message for p in found.problems)
+
+
+def test_a_return_of_another_edition_is_not_checked_by_this_one() -> None:
+    with pytest.raises(ValueError, match="cannot be checked"):
+        check.check(a_return(), mapping.edition_for(date(2023, 8, 8)))
+
+
+def test_nobody_but_check_seals_a_return() -> None:
+    root = Path(dscr_bridge.__file__).parent
+    sealing = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else []
+            attribute = isinstance(node, ast.Attribute) and node.attr in ("seal", "_made_by_check")
+            if "seal" in names or "_made_by_check" in names or attribute:
+                sealing.add(path.relative_to(root).as_posix())
+    assert sealing == {"check/__init__.py"}

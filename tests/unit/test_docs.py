@@ -1,0 +1,58 @@
+"""The documentation says what is true: its configuration loads, its pages are generated, its commands exist."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_configuration_in_the_readme_is_the_shipped_example() -> None:
+    assert block("toml") == (ROOT / "config.example.toml").read_text("utf-8")
+    assert len(block("toml").splitlines()) <= 26
+    tomllib.loads(block("toml"))
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    known = (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    for command in re.findall(r"`dscr-bridge ((?:edition )?[a-z-]+)", README):
+        assert f"## `dscr-bridge {command}`" in known, command
+
+
+def test_every_link_of_the_readme_and_of_contributing_leads_somewhere() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "connectors/README.md", "mappings/README.md"):
+        text = (ROOT / page).read_text("utf-8")
+        for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, f"run `make docs`: {done.stdout}{done.stderr}"
+
+
+def test_the_payload_in_the_readme_holds_figures_and_nothing_else() -> None:
+    sent = json.loads(block("json"))
+    assert set(sent) == {
+        "as_at", "care_type", "edition", "items", "kind", "location", "section", "software", "submission_id", "window",
+    }  # fmt: skip
+    assert all(set(figure) <= {"state", "value", "by_bed_type"} for figure in sent["items"].values())
+
+
+def test_nothing_committed_names_a_package_registry_or_a_path_of_a_developers_machine() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
+    forbidden = re.compile(r"(files\.pythonhosted\.org|pypi\.org/simple|registry\.npmjs\.org|/home/\w+/|/root/\w+)")
+    for name in filter(None, files):
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".toml", ".txt", ".json", ".sql", "") and path.is_file() and name != "tests/unit/test_docs.py":
+            assert not forbidden.search(path.read_text("utf-8", errors="ignore")), name
