@@ -6,16 +6,16 @@
 return, section by section, and keeps its receipt.  `run_due` does whatever is due now and says when to ask again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dscr_bridge import due, log, mapping, privacy, receipt, sending
 from dscr_bridge.assemble import assemble
-from dscr_bridge.check import check
+from dscr_bridge.check import Freshness, check
 from dscr_bridge.count import count
-from dscr_bridge.due import Act
+from dscr_bridge.due import UNDER_WAY, Act
 from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.reading import (
@@ -50,13 +50,26 @@ class Prepared:
     figures: Return
     problems: tuple[Problem, ...]
     passed: CheckedReturn | None
-    failures: Mapping[str, BridgeError] = field(default_factory=dict)  # of its sources, by name
+    failures: Mapping[str, Sequence[BridgeError]] = field(default_factory=dict)  # of its sources, by name
+    holding: tuple[Problem, ...] = ()  # the problems that keep it from being sent
+    freshness: tuple[Freshness, ...] = ()  # when its sources were read, and the newest change they stated
+    coverage: tuple[tuple[str, str, str, int], ...] = ()  # table, how it was read, source, rows at this location
+
+    @property
+    def told(self) -> tuple[BridgeError, ...]:
+        """What a person has to be told about its sources: of whole ones, and of files or types that were refused."""
+        return tuple(failure for failures in self.failures.values() for failure in failures)
 
     def required(self) -> CheckedReturn:
-        """Give the checked return; raises ReturnHeld with every reason where there is none."""
+        """Give the checked return.
+
+        Where there is none it raises the failure of a source, which is the cause, else ReturnHeld with every reason.
+        """
         if self.passed is not None:
             return self.passed
-        reasons = "".join(f"\n  {p.message}" for p in self.problems if p.level is not Level.NOTE)
+        for cause in self.told:
+            raise cause
+        reasons = "".join(f"\n  {p.message}" for p in self.holding)
         raise ReturnHeld(
             self.obligation.id,
             f"the return is held.{reasons}",
@@ -78,16 +91,23 @@ def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
     waist = assemble(read.records, [entry(bridge, one) for one in locations], {}, as_at)
     try:
         waist.add("operator_value", declared_rows(bridge, wanted, as_at))
-        return [_figures(bridge, waist, one, read, as_at) for one in wanted]
+        prepared = [_figures(bridge, waist, one, read, as_at) for one in wanted]
     finally:
         waist.close()
+    for one in prepared:
+        bridge.remember(one)
+    return prepared
 
 
-def send(bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, late: bool = False) -> sending.Outcome:
+def send(
+    bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, late: bool = False, correct: bool = False
+) -> sending.Outcome:  # fmt: skip
     """Send a prepared return, or hand it to a person where there is no channel, and keep the receipt.
 
     Raises ReturnHeld, IdentifierFound, and whatever `sending.send` raises; what was done by then is in the ledger.
     """
+    if prepared.passed is None:
+        _leave(bridge, prepared)
     checked = prepared.required()
     _nothing_personal(prepared)
     if approved_by is not None:
@@ -96,7 +116,7 @@ def send(bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, 
     if bridge.channel is None:
         return _hand_out(bridge, prepared, checked, late)
     outcome = sending.send(checked, bridge.ledger, bridge.channel, bridge.world, window=prepared.window,
-                           owner=bridge.owner, software=SOFTWARE, late=late)  # fmt: skip
+                           owner=bridge.owner, software=SOFTWARE, late=late, correct=correct)  # fmt: skip
     keep_receipt(bridge, prepared.obligation, prepared.window)
     return outcome
 
@@ -134,12 +154,17 @@ def _figures(bridge: Bridge, waist: Waist, obligation: Obligation, read: Read, a
         in_window=window.is_open(as_at), settings=counting_settings(location), campaigns=bridge.campaigns,
         fingerprint=bridge.fingerprint(edition, location),
     )  # fmt: skip
+    fresh = tuple(freshness(read, location))
     found = check(
         figures, edition, decisions=decisions(bridge, provider, obligation), now=bridge.world.now(),
-        previous=previous_return(bridge, obligation), freshness=freshness(read, location),
+        previous=previous_return(bridge, obligation), freshness=fresh,
     )  # fmt: skip
     failures = {name: read.failures[name] for name in location.sources if name in read.failures}
-    return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures)
+    holding = tuple(p for p in found.problems if p.level is Level.ERROR or p.rule in found.waiting)
+    covered = waist.connection.execute("SELECT tbl, reading, source, rows FROM coverage WHERE loc_key = ?",
+                                       (obligation.location,)).fetchall()  # fmt: skip
+    return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures, holding, fresh,
+                    tuple(covered))  # fmt: skip
 
 
 def _hand_out(bridge: Bridge, prepared: Prepared, checked: CheckedReturn, late: bool) -> sending.Outcome:
@@ -172,9 +197,12 @@ def _nothing_personal(prepared: Prepared) -> None:
 def _questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
     """Go through what may be due: everything owed now, and what was left open when the last window closed."""
     window = bridge.window(now)
+    paused = {d.chain for d in bridge.ledger.decided("paused")}
     for w in (bridge.window_before(window), window):
         for one in bridge.obligations(w):
             row = bridge.ledger.obligation(one)
+            if one.location in paused and now < w.closes_at and row.state not in UNDER_WAY:
+                continue  # a named person stopped it; when the window closes on it, it is missed all the same
             if w is window or row.changed_at is not None:
                 yield due.Question(row, w, bridge.planned_at(w, one.location))
 
@@ -191,11 +219,8 @@ def _resume(bridge: Bridge, obligation: Obligation) -> None:
 def _settle(bridge: Bridge, prepared: Prepared) -> None:
     """Send what may go by itself; leave the rest where a person finds it, with the reason."""
     obligation = prepared.obligation
-    if prepared.passed is None and any(f.temporary for f in prepared.failures.values()):
-        bridge.ledger.waiting(obligation, "source_down", bridge.world.now() + ASK_AGAIN)
-    elif prepared.passed is None:
-        rules = sorted({p.rule for p in prepared.problems if p.level is not Level.NOTE})
-        bridge.ledger.held(obligation, "check_failed", rules)
+    if prepared.passed is None:
+        _leave(bridge, prepared)
     elif bridge.channel is not None and bridge.config.mode == "review":
         bridge.ledger.prepared(prepared.figures, sending.return_document(prepared.passed))
     elif bridge.channel is not None and not approved(bridge, obligation.location, prepared.figures.fingerprint):
@@ -203,6 +228,15 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
     else:
         with _recorded(obligation):
             send(bridge, prepared)
+
+
+def _leave(bridge: Bridge, prepared: Prepared) -> None:
+    """Record why a return cannot go: a source is down and will be asked again, or a person must act."""
+    if any(failure.temporary for failure in prepared.told):
+        bridge.ledger.waiting(prepared.obligation, "source_down", bridge.world.now() + ASK_AGAIN)
+    else:
+        reason = "source_failed" if prepared.told else "check_failed"
+        bridge.ledger.held(prepared.obligation, reason, sorted({p.rule for p in prepared.holding}))
 
 
 @contextmanager

@@ -177,6 +177,13 @@ class Provider(_Part):
     id: CqcId
     name: Annotated[str, Field(min_length=1, max_length=120)]
     location: Annotated[tuple[Location, ...], Field(min_length=1)]
+    settings: dict[str, str | int | bool | list[str]] = {}  # edge rules for all its locations; a location's own win
+
+    @model_validator(mode="after")
+    def _handed_down(self) -> "Provider":
+        locations = tuple(one.model_copy(update={"settings": {**self.settings, **one.settings}}) for one in self.location)
+        object.__setattr__(self, "location", locations)
+        return self
 
     @property
     def provider_id(self) -> ProviderId:
@@ -218,6 +225,56 @@ class Calendar(_Part):
     removed_bank_holidays: tuple[date, ...] = ()
 
 
+class Pages(_Part):
+    """The local pages: where they are served and who may come in."""
+
+    host: Annotated[str, Field(min_length=1, max_length=120)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8610
+    login: Literal["token", "accounts"] = "token"  # a one-time address printed at start, or accounts with passwords
+    public_url: Url | None = None  # how people reach the pages through the gateway that ends TLS, if not on this machine
+    idle_minutes: Annotated[int, Field(ge=5, le=240)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 10
+    published: Path | None = None  # published rates to set beside the charts, with their date and source
+
+    @model_validator(mode="after")
+    def _safe(self) -> "Pages":
+        if is_loopback(f"http://{self.host}"):
+            return self
+        if self.login == "token":
+            raise ValueError('beyond this machine people sign in: set login = "accounts"')
+        if self.public_url is None or not self.public_url.startswith("https://"):
+            raise ValueError("beyond this machine the pages need public_url, an https:// address of your gateway")
+        return self
+
+
+class Away(_Part):
+    """Days on which somebody is not there, and who stands in."""
+
+    first: date
+    last: date
+    cover: str
+
+
+class Contact(_Part):
+    """Somebody who is told: what for, for which locations, and by which way."""
+
+    name: Annotated[str, Field(min_length=2, max_length=120)]
+    role: Literal["manager", "group", "supplier"]
+    to: Secret  # an Apprise address, for example mailtos://user:password@mail.example.org?to=jo@example.org
+    locations: tuple[str, ...] = ()  # CQC location ids; every location when left out
+    away: tuple[Away, ...] = ()
+
+
+class Alerts(_Part):
+    """Who is told when something needs them, and when they are left in peace."""
+
+    contact: tuple[Contact, ...] = ()
+    quiet_from: Annotated[time, BeforeValidator(_clock_time)] = time(20, 0)
+    quiet_to: Annotated[time, BeforeValidator(_clock_time)] = time(7, 30)
+    digest_at: Annotated[time, BeforeValidator(_clock_time)] = time(8, 30)
+    alive: Secret | None = None  # an address that is called as long as all is well; its silence raises the alarm
+
+
 class Config(_Part):
     """The whole configuration of one customer."""
 
@@ -228,6 +285,8 @@ class Config(_Part):
     log: Literal["plain", "json"] = "plain"
     receiver: Receiver = Receiver()
     calendar: Calendar = Calendar()
+    pages: Pages | None = None  # none: `run` serves no pages; `serve` does with what stands here or the defaults
+    alerts: Alerts = Alerts()
     source: tuple[Source, ...] = ()
     provider: Annotated[tuple[Provider, ...], Field(min_length=1)]
 
@@ -295,6 +354,9 @@ def _anchored(config: Config, folder: Path) -> Config:
     def at(path: Path | None) -> Path | None:
         return folder / path if path is not None else None
 
+    def named(one: Secret | None) -> Secret | None:
+        return Secret(file=at(one.file)) if one is not None and one.file is not None else one
+
     def secret(auth: Auth) -> Auth:
         if auth.secret is None or auth.secret.file is None:
             return auth
@@ -307,7 +369,11 @@ def _anchored(config: Config, folder: Path) -> Config:
                                          "connector": connector(s.connector)}) for s in config.source)
     receiver = config.receiver.model_copy(update={"ca_file": at(config.receiver.ca_file),
                                                   "auth": secret(config.receiver.auth)})
-    return config.model_copy(update={"data_folder": at(config.data_folder), "source": sources, "receiver": receiver})
+    pages = config.pages and config.pages.model_copy(update={"published": at(config.pages.published)})
+    contacts = tuple(c.model_copy(update={"to": named(c.to)}) for c in config.alerts.contact)
+    alerts = config.alerts.model_copy(update={"contact": contacts, "alive": named(config.alerts.alive)})
+    return config.model_copy(update={"data_folder": at(config.data_folder), "source": sources, "receiver": receiver,
+                                     "pages": pages, "alerts": alerts})
 
 
 def _across(config: Config) -> Iterator[Mistake]:
@@ -325,6 +391,11 @@ def _across(config: Config) -> Iterator[Mistake]:
         for called in (location.id, *location.identifiers):
             if claimed.setdefault(called.strip().upper(), location.id) != location.id:
                 yield Mistake(f"{where}, identifiers", "another location already goes by one of these identifiers.")
+    for contact in config.alerts.contact:
+        for wanted in (*contact.locations, *(a.cover for a in contact.away)):
+            known = set(ids) if wanted in contact.locations else {c.name for c in config.alerts.contact}
+            if wanted not in known:
+                yield Mistake(f"alerts, contact {contact.name}", f'there is no "{wanted}"{nearest(wanted, known)}')
     used = {name for _, location in config.locations() for name in location.sources}
     for name in sorted(names - used):
         yield Mistake(f'source "{name}"', "no location uses it; add it to a location's sources or take it out.")

@@ -4,6 +4,7 @@ One in-memory job: the ledger, not the scheduler, remembers what was done.  A ma
 put right only makes the next question come sooner, never skips one.
 """
 
+import queue
 import signal
 import threading
 from collections.abc import Callable
@@ -24,7 +25,17 @@ AFTER_FAILURE = timedelta(minutes=1)
 
 
 class Stopping(threading.Event):
-    """Set when the program was told to stop; its `wait` serves as the flow's sleep, so that no wait delays a stop."""
+    """Set when the program was told to stop; its `sleep` serves as the flow's, so that no wait delays a stop."""
+
+    def __init__(self) -> None:
+        """Begin with nobody having said stop."""
+        super().__init__()
+        self.moments: queue.SimpleQueue[datetime | None] = queue.SimpleQueue()  # when to ask next; None to stop
+
+    def set(self) -> None:
+        """Tell the program to stop."""
+        super().set()
+        self.moments.put(None)
 
     def sleep(self, seconds: float) -> None:
         """Wait, or return at once when stopping."""
@@ -44,17 +55,17 @@ def run(ask: Callable[[], datetime], now: Callable[[], datetime], stopping: Stop
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-
-    def tick() -> None:
-        at = _next_moment(ask, now)
-        if not stopping.is_set():
-            scheduler.add_job(tick, "date", run_date=at, id="ask", replace_existing=True)
-
     _stop_on_signals(stopping)
-    scheduler.add_job(tick, "date", run_date=now(), id="ask")
     scheduler.start()
     _log.info("started")
-    stopping.wait()
+    # Only this thread talks to the scheduler: a job that adds the next one can meet a shutdown that waits for it.
+    at: datetime | None = now()
+    while at is not None and not stopping.is_set():
+        scheduler.add_job(lambda: stopping.moments.put(_next_moment(ask, now)), "date", run_date=at)
+        at = stopping.moments.get()
+    # Let the scheduler end the round it is in: told to stop within one, it no longer knows the job it has just begun.
+    scheduler.pause()
+    scheduler.get_jobs()
     scheduler.shutdown(wait=True)
     _log.info("stopped")
 

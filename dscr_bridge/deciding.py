@@ -23,18 +23,18 @@ def declare(
     try:
         item = edition.item(item_id)
     except KeyError:
-        raise _refused(
+        raise refused(
             f"{edition.id} has no such item{nearest(item_id, [i.id for i in edition.items])}",
             "List them with: dscr-bridge explain list",
         ) from None
     if item.applies_to not in location.care_types:
-        raise _refused(f"{location.name} does not owe a {item.applies_to} return.", "Choose one of its own items.")
+        raise refused(f"{location.name} does not owe a {item.applies_to} return.", "Choose one of its own items.")
     if bed_type is not None and (item.by != "bed_type" or bed_type not in BED_TYPES):
-        raise _refused(
+        raise refused(
             f"that is not a bed type of this item{nearest(bed_type, BED_TYPES)}", "Leave --bed-type out, or mend it."
         )
     expires = until or (window.closes_at if item.lasts == "one_window" else None)
-    return bridge.ledger.declare(location.id, item.applies_to, item.id, _fitting(item, value), by=_named(by),
+    return bridge.ledger.declare(location.id, item.applies_to, item.id, _fitting(item, value), by=named(by),
                                  as_at=bridge.world.now(), expires_at=expires, bed_type=bed_type)  # fmt: skip
 
 
@@ -47,12 +47,12 @@ def approve_edition(bridge: Bridge, *, by: str, provider: str | None, fingerprin
     for one in _providers(bridge, provider):
         prints = {bridge.fingerprint(edition, location) for location in one.location}
         if fingerprint is not None and not any(p.startswith(fingerprint) for p in prints):
-            raise _refused(
+            raise refused(
                 "the definitions no longer have that fingerprint.",
-                "Look at what changed with `dscr-bridge edition diff`, then approve the new fingerprint.",
+                "Ask who changed the definitions and why; then approve the new fingerprint, which `preview --json` shows.",
             )
         for p in sorted(prints):
-            yield bridge.ledger.decide(f"provider:{one.id}", "edition_approved", p, by=_named(by),
+            yield bridge.ledger.decide(f"provider:{one.id}", "edition_approved", p, by=named(by),
                                        detail={"edition": edition.id, "fingerprint": p})  # fmt: skip
 
 
@@ -63,11 +63,11 @@ def verify_items(
     edition = mapping.edition_for(bridge.window().opens_on)
     unsure = [i.id for i in edition.items if not i.is_required]
     if item_id != "all" and item_id not in unsure:
-        raise _refused(f"that is not an unsure item{nearest(item_id, unsure)}", "Give one of them, or `all`.")
+        raise refused(f"that is not an unsure item{nearest(item_id, unsure)}", "Give one of them, or `all`.")
     kind = "item_left_out" if leave_out else "item_verified"
     chosen = unsure if item_id == "all" else [item_id]
     return [
-        bridge.ledger.decide(f"provider:{one.id}", kind, i, by=_named(by), note=leave_out, detail={"edition": edition.id})
+        bridge.ledger.decide(f"provider:{one.id}", kind, i, by=named(by), note=leave_out, detail={"edition": edition.id})
         for one in _providers(bridge, provider) for i in chosen
     ]  # fmt: skip
 
@@ -75,31 +75,33 @@ def verify_items(
 def _providers(bridge: Bridge, wanted: str | None) -> list[Provider]:
     found = [p for p in bridge.config.provider if wanted is None or p.id == wanted.strip().upper()]
     if not found:
-        raise _refused("there is no provider of that id in the configuration.", "Give one of its provider ids.")
+        raise refused("there is no provider of that id in the configuration.", "Give one of its provider ids.")
     return found
 
 
 def _fitting(item: mapping.Item, value: str) -> str:
     if item.type == "question":
         if value not in item.options:
-            raise _refused(f"the answers are {', '.join(item.options)}.", "Give one of them.")
+            raise refused(f"the answers are {', '.join(item.options)}.", "Give one of them.")
         return value
     try:
         n = Decimal(value)
     except InvalidOperation:
-        raise _refused("the value must be a number.", "Give digits, without a unit.") from None
+        raise refused("the value must be a number.", "Give digits, without a unit.") from None
     whole = item.type == "count"
     if not n.is_finite() or n < 0 or n > 1_000_000 or (whole and n != n.to_integral_value()):
-        raise _refused(f"the value must be a {'whole ' if whole else ''}number from 0 up.", "Mend it.")
+        raise refused(f"the value must be a {'whole ' if whole else ''}number from 0 up.", "Mend it.")
     return str(int(n)) if n == n.to_integral_value() else str(n)
 
 
-def _named(by: str) -> str:
+def named(by: str) -> str:
+    """Tidy the name of who decides.  Raises ConfigError where there is none."""
     tidy = " ".join(by.split())
     if not 2 <= len(tidy) <= 120:
-        raise _refused("a decision needs the name of the person who takes it.", 'Give --by "First Last".')
+        raise refused("a decision needs the name of the person who takes it.", 'Give --by "First Last".')
     return tidy
 
 
-def _refused(what: str, remedy: str) -> ConfigError:
+def refused(what: str, remedy: str) -> ConfigError:
+    """Make the error for a decision that cannot be recorded."""
     return ConfigError("Decision", what, "Nothing was recorded.", remedy)

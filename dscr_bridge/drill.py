@@ -62,7 +62,7 @@ def shown(lines: Sequence[Line]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     for line in lines:
         mark = Text("✗", "red") if line.failure else Text("!", "yellow") if line.warning else Text("✓", "green")
-        table.add_row(mark, line.what, Text(str(line.failure) if line.failure else line.says))
+        table.add_row(mark, line.what, Text(line.failure.what if line.failure else line.says))
     return table
 
 
@@ -92,8 +92,11 @@ def _sources(bridge: Bridge) -> Iterator[Line]:
         for finding, n in records.findings.items():
             odd[finding.kind] += n
         oddities = "; ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(odd.items()))
-        yield Line(f"source {records.source}", "; ".join(filter(None, (received, oddities))),
-                   read.failures.get(records.source))  # fmt: skip
+        failures = read.failures.get(records.source, ())
+        if received or not failures:
+            yield Line(f"source {records.source}", "; ".join(filter(None, (received, oddities))))
+        for failure in failures:
+            yield Line(failure.where.replace("Source ", "source ").replace('"', ""), "", failure)
 
 
 def _receiver(bridge: Bridge) -> list[Line]:

@@ -89,6 +89,8 @@ def turn(row: ObligationRow, window: Window, planned: datetime, now: datetime) -
         return Turn(Act.MISS, now + ONE_DAY)
     if row.state in UNDER_WAY:
         return _when(Act.RESUME, row.next_at, now)
+    if row.state is ObligationState.HELD and row.reason == "held_by_person":
+        return Turn(Act.NOTHING, window.closes_at)  # only that person's, or an approver's, act ends it
     return _when(Act.PREPARE, _prepare_at(row, planned), now)
 
 

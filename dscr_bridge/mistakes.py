@@ -54,6 +54,7 @@ _WORDS: Mapping[str, str] = {
     "int_parsing": "must be a whole number.", "float_type": "must be a number.", "bool_type": "must be true or false.",
     "bool_parsing": "must be true or false.", "dict_type": "must be a table of keys.", "tuple_type": "must be a list.",
     "path_type": "must be a path in quotes.", "time_type": 'must be a time such as "10:00".',
+    "time_parsing": 'must be a time such as "10:00".',
     "model_type": "must be a table of keys.", "too_short": "must have at least one entry.",
     "string_too_short": "must not be empty.", "string_too_long": "is too long.",
     "string_pattern_mismatch": "may hold only letters, digits, dots, hyphens and underscores.",

@@ -31,6 +31,10 @@ def _unwatched(_step: Step) -> None:
     """Tell nobody."""
 
 
+def _forget(_prepared: Any) -> None:
+    """Keep nothing."""
+
+
 @dataclass(frozen=True)
 class Bridge:
     """Everything the flow needs, and nothing that it has done."""
@@ -41,6 +45,7 @@ class Bridge:
     channel: Channel | None  # None: a person enters the figures by hand
     watch: Callable[[Step], None] = _unwatched
     owner: str = ""
+    remember: Callable[[Any], None] = _forget  # what the pages show: figures of returns, in this process's memory only
 
     @cached_property
     def codes(self) -> Mapping[str, mapping.CodeList]:

@@ -36,7 +36,10 @@ tr { break-inside: avoid }
   font-weight: 700; white-space: nowrap }
 .split { font-size: .9rem; font-weight: 400; color: #484949 }
 .hash { font: .82rem/1.4 ui-monospace, "Cascadia Mono", "Liberation Mono", monospace; overflow-wrap: anywhere }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .4rem } }
+@media (max-width: 40rem) { main { padding: 1rem .9rem 2rem } dl { grid-template-columns: 1fr }
+  dd { margin-bottom: .4rem; overflow-wrap: anywhere } table { table-layout: auto; font-size: .85rem }
+  th, td { padding-right: .4rem; overflow-wrap: anywhere } .narrow, .middle, .figure { width: auto; padding-right: .4rem }
+  .figure { white-space: normal } thead th { overflow-wrap: normal; hyphens: auto } }
 @media print {
   @page { size: A4; margin: 14mm 14mm 16mm }
   body { font-size: 10.5pt } main { max-width: none; padding: 0 } thead { display: table-header-group }

@@ -23,7 +23,7 @@ def document(prepared: Prepared) -> dict[str, Any]:
         "context": dict(ret.context),
         "diagnostics": dict(ret.diagnostics),
         "problems": [{"rule": p.rule, "level": p.level, "message": p.message} for p in prepared.problems],
-        "sources_failed": {name: type(error).__name__ for name, error in sorted(prepared.failures.items())},
+        "sources_failed": {name: type(errors[0]).__name__ for name, errors in sorted(prepared.failures.items())},
         "can_submit": prepared.passed is not None,
         "fingerprint": ret.fingerprint,
         "payload_sha256": figures_sha256(ret),

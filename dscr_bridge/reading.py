@@ -33,7 +33,7 @@ class Read:
     """What the sources said, and which of them failed."""
 
     records: Sequence[Records]
-    failures: Mapping[str, BridgeError] = field(default_factory=dict)
+    failures: Mapping[str, Sequence[BridgeError]] = field(default_factory=dict)  # of a source, or of parts of it
 
 
 def read_sources(bridge: Bridge, locations: Collection[LocationId], as_at: datetime) -> Read:
@@ -43,7 +43,7 @@ def read_sources(bridge: Bridge, locations: Collection[LocationId], as_at: datet
     sources = [s for s in bridge.config.source if s.name in named]
     bridge.connectors  # noqa: B018  (a mistake in any connector is told before anything is read)
     answers = bridge.world.each(lambda source: _read(bridge, source, keys, as_at), sources)
-    failures = {s.name: a for s, a in zip(sources, answers, strict=True) if isinstance(a, BridgeError)}
+    failures = {s.name: told for s, a in zip(sources, answers, strict=True) if (told := _told(a))}
     records = [_failed(bridge, s, as_at) if isinstance(a, BridgeError) else a
                for s, a in zip(sources, answers, strict=True)]  # fmt: skip
     return Read(records, failures)
@@ -93,16 +93,24 @@ def freshness(read: Read, location: Location) -> list[Freshness]:
 
 def previous_return(bridge: Bridge, obligation: Obligation) -> Return | None:
     """Give the last return that was taken for this location and care type, as far as its figures go."""
+    return next(iter(past_returns(bridge, obligation, at_most=1)), None)
+
+
+def past_returns(bridge: Bridge, obligation: Obligation, at_most: int = 14) -> list[Return]:
+    """Give the returns that were taken before this one, newest first, as far as their figures go."""
     before = [row for row in bridge.ledger.obligations(location=obligation.location)
               if row.obligation.care_type is obligation.care_type and row.obligation.window < obligation.window
               and row.state in TAKEN and row.return_sha256]  # fmt: skip
-    if not before:
-        return None
-    document = json.loads(bridge.ledger.document(before[-1].return_sha256 or ""))
+    before.sort(key=lambda row: row.obligation.window, reverse=True)
+    return [_return_of(bridge, row.obligation, row.return_sha256 or "") for row in before[:at_most]]
+
+
+def _return_of(bridge: Bridge, obligation: Obligation, sha256: str) -> Return:
+    document = json.loads(bridge.ledger.document(sha256))
     figures = tuple(
         Figure(ItemId(f["item"]), State(f["state"]), f["value"], grade=f["grade"]) for f in document["figures"]
     )
-    return Return(before[-1].obligation, document["edition"], datetime.fromisoformat(document["as_at"]), figures)
+    return Return(obligation, document["edition"], datetime.fromisoformat(document["as_at"]), figures)
 
 
 def approved(bridge: Bridge, location: LocationId, fingerprint: str) -> bool:
@@ -143,6 +151,11 @@ def decoding(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Dec
 def _called(location: Location) -> Iterator[str]:
     yield location.id
     yield from location.identifiers
+
+
+def _told(answer: Records | BridgeError) -> Sequence[BridgeError]:
+    """Give what a person has to be told: the failure of a whole source, or of the files and types that it refused."""
+    return (answer,) if isinstance(answer, BridgeError) else tuple(answer.refusals)
 
 
 def _failed(bridge: Bridge, source: Source, as_at: datetime) -> Records:

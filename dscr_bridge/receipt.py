@@ -126,7 +126,7 @@ def _caption(section: Mapping[str, Any]) -> str:
 
 
 def _figure(figure: Mapping[str, Any]) -> str:
-    split = "; ".join(f"{in_words(bed_type)} {n}" for bed_type, n in sorted((figure["by"] or {}).items()) if n)
+    split = "; ".join(f"{in_words(bed_type)} {n}" for bed_type, n in sorted((figure["by"] or {}).items()))
     below = f'<br><span class="split">{text(split)}</span>' if split else ""
     return (
         f"<tr><th scope=\"row\">{_label(figure)}{below}</th>"

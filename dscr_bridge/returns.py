@@ -77,6 +77,7 @@ class Figure:
     grade: str = ""
     reason: str | None = None            # a closed word why there is no value, or why it is not complete
     counted_value: Number | None = None  # what was counted, where a declared value beat it
+    said_at: datetime | None = None      # when a person declared it, or a file counted its stated total
 
     def __post_init__(self) -> None:
         """Refuse a value without a state that carries one, and a state that should carry one without."""

@@ -166,8 +166,10 @@ def standing(rows: Iterable[tuple[str, ObligationRow]]) -> Table:
     return table
 
 
-def receipts(name: str, row: ObligationRow) -> Table:
-    """Show the receipts of a return by section."""
+def receipts(name: str, row: ObligationRow) -> RenderableType:
+    """Show the receipts of a return by section, or why there are none."""
+    if not row.sections:
+        return Text(f"{name}: {STANDING[row.state][0]}; no receipt of a receiver.", STANDING[row.state][1])
     table = _plain("Section", "Receiver's reference", "Received", "In the window", title=name)
     for s in row.sections:
         inside = Text("yes", "green") if s.in_window else Text("no" if s.in_window is False else DASH, "red")

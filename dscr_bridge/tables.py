@@ -89,8 +89,11 @@ BED_TYPES = (
     "mental_health_residential", "transitional", "ypd_young_physically_disabled",
 )  # fmt: skip
 CARE_TYPES = ("care_home", "home_care")
-ROLE_GROUPS = ("registered_nurse", "care_providing", "non_care_providing", "excluded", "operator_choice")
-ENGAGEMENTS = ("direct", "bank", "agency", "operator_choice")
+# `shared_lives` (carers who share their own home) and `zero_hours` are settled by a setting of the provider.
+ROLE_GROUPS = (
+    "registered_nurse", "care_providing", "non_care_providing", "excluded", "operator_choice", "shared_lives",
+)  # fmt: skip
+ENGAGEMENTS = ("direct", "bank", "agency", "operator_choice", "zero_hours")
 ABSENCES = ("covid", "other", "not_counted", "operator_choice")
 DISEASES = ("flu", "covid")
 DOSE_CODES = ("flu", "covid", "other_disease", "not_seasonal", "declined", "not_given", "none")
@@ -101,15 +104,16 @@ RECORDS: dict[str, Table] = {t.name: t for t in (
            _code("physical", "site", "wing", "room", "bed", "other"),
            _code("status", "in_capacity", "in_capacity_unavailable", "not_in_capacity"),
            _code("operational", "available", "unavailable", "occupied_flag"), _code("mode", "count", "ignore"),
-           _code("bed_type", *BED_TYPES), _is("accepting", Kind.BOOL), _is("places", Kind.INT)),
+           _code("bed_type", *BED_TYPES), _is("accepting", Kind.BOOL), _is("places", Kind.INT),
+           _is("flexible", Kind.BOOL)),
     _table("organisation", "An organisation or service that a record can name as its provider.",
            _key("organisation_key", needed=True), _key("part_of_key"), _is("site", Kind.SITE)),
     _table("stay", "A person's stay, planned, current or ended.",
            _key("stay_key", needed=True), _key("person_key", needed=True), _key("organisation_key"),
            _is("site", Kind.SITE), _key("episode_key"),
            _code("class", "residential", "day_care", "visit", "not_social_care"),
-           _code("status", "planned", "current", "current_absent", "ended", "void", "unresolved"),
-           _is("start_at", Kind.START), _is("end_at", Kind.END)),
+           _code("status", "planned", "current", "current_absent", "ended", "void", "unresolved", "to_hospital"),
+           _is("start_at", Kind.START), _is("end_at", Kind.END), _code("bed_type", *BED_TYPES)),
     _table("stay_bed", "One bed of a stay.",
            _key("stay_key", needed=True), _key("place_key", needed=True),
            _code("role", "active", "held", "planned", "past"),
@@ -131,7 +135,8 @@ RECORDS: dict[str, Table] = {t.name: t for t in (
            _key("post_key", needed=True), _key("worker_key", needed=True), _key("organisation_key"),
            _key("place_key"), _is("site", Kind.SITE), _code("role_group", *ROLE_GROUPS),
            _code("engagement", *ENGAGEMENTS), _code("care_type", *CARE_TYPES), _is("active", Kind.BOOL),
-           _is("start_at", Kind.START), _is("end_at", Kind.END), _is("last_shift_at", Kind.START)),
+           _is("start_at", Kind.START), _is("end_at", Kind.END), _is("last_shift_at", Kind.START),
+           _is("placeholder", Kind.BOOL)),
     _table("shift", "A shift or visit that a worker worked.",
            _key("worker_key", needed=True), _is("site", Kind.SITE), _is("at", Kind.START, needed=True)),
     _table("absence", "A worker's absence.",
@@ -147,13 +152,13 @@ RECORDS: dict[str, Table] = {t.name: t for t in (
     _table("service_user", "A person's home care service.",
            _key("service_user_key", needed=True), _key("person_key", needed=True), _key("organisation_key"),
            _is("site", Kind.SITE), _code("status", "planned", "current", "on_hold", "ended", "void"),
-           _is("start_at", Kind.START), _is("end_at", Kind.END)),
+           _is("start_at", Kind.START), _is("end_at", Kind.END), _is("personal_care", Kind.BOOL)),
     _table("hours", "A monthly sum of hours or days from payroll or rota.",
            _is("site", Kind.SITE), _code("care_type", *CARE_TYPES),
            _code("measure", "paid", "overtime", "agency", "absence", needed=True),
            _code("unit", "hours", "days", needed=True), _is("period_start", Kind.DATE, needed=True),
            _is("period_end", Kind.DATE_LATEST, needed=True), _is("value", Kind.DECIMAL, needed=True),
-           _is("as_at", Kind.START)),
+           _is("as_at", Kind.START), _is("provisional", Kind.BOOL)),
     _table("given_total", "A number that a file states for an item instead of rows that could be counted.",
            _is("site", Kind.SITE), _code("care_type", *CARE_TYPES), _is("item", Kind.CODE, needed=True),
            _code("bed_type", *BED_TYPES), _is("value", Kind.DECIMAL, needed=True), _is("as_at", Kind.START)),
@@ -166,12 +171,13 @@ CANONICAL: dict[str, Table] = {t.name: t for t in (
            _key("bed_key", needed=True), _key("loc_key", needed=True), _code("bed_type", *BED_TYPES),
            _is("places", Kind.INT, needed=True),
            _code("state", "available", "unavailable", "out_of_capacity", needed=True),
-           _is("accepting", Kind.BOOL)),
+           _is("accepting", Kind.BOOL), _is("flexible", Kind.BOOL)),
     _table("stay", "A stay at a location.",
            _key("stay_key", needed=True), _key("person_key", needed=True), _key("loc_key", needed=True),
            _code("kind", "residential", "day_care", "not_social_care", needed=True),
-           _code("state", "current", "current_absent", "planned", "ended", "void", "unresolved", needed=True),
-           _is("start_at", Kind.START, needed=True), _is("end_at", Kind.END)),
+           _code("state", "current", "current_absent", "planned", "ended", "void", "unresolved", "to_hospital",
+                 needed=True),
+           _is("start_at", Kind.START, needed=True), _is("end_at", Kind.END), _code("bed_type", *BED_TYPES)),
     _table("stay_bed", "A bed that a stay uses, holds, plans or has used.",
            _key("stay_key", needed=True), _key("bed_key", needed=True),
            _code("role", "active", "held", "planned", "past", needed=True),
@@ -186,7 +192,7 @@ CANONICAL: dict[str, Table] = {t.name: t for t in (
            _key("post_key", needed=True), _key("worker_key", needed=True), _key("loc_key", needed=True),
            _code("role_group", *ROLE_GROUPS, needed=True), _code("engagement", *ENGAGEMENTS, needed=True),
            _code("care_type", *CARE_TYPES), _is("active", Kind.BOOL), _is("start_at", Kind.START, needed=True),
-           _is("end_at", Kind.END), _is("last_shift_at", Kind.START)),
+           _is("end_at", Kind.END), _is("last_shift_at", Kind.START), _is("placeholder", Kind.BOOL)),
     _table("absence", "A worker's absence; no location means from all of them.",
            _key("absence_key", needed=True), _key("worker_key", needed=True), _key("loc_key"),
            _code("category", *ABSENCES, needed=True), _is("start_at", Kind.START, needed=True),
@@ -200,13 +206,13 @@ CANONICAL: dict[str, Table] = {t.name: t for t in (
     _table("service_user", "A home care service of a person from a location.",
            _key("su_key", needed=True), _key("person_key", needed=True), _key("loc_key", needed=True),
            _code("state", "current", "on_hold", "planned", "ended", "void", needed=True),
-           _is("start_at", Kind.START, needed=True), _is("end_at", Kind.END)),
+           _is("start_at", Kind.START, needed=True), _is("end_at", Kind.END), _is("personal_care", Kind.BOOL)),
     _table("hours", "Hours or days of one kind in one named period.",
            _key("loc_key", needed=True), _code("care_type", *CARE_TYPES),
            _code("measure", "paid", "overtime", "agency", "absence", needed=True),
            _code("unit", "hours", "days", needed=True), _is("period_start", Kind.DATE, needed=True),
            _is("period_end", Kind.DATE, needed=True), _is("value", Kind.DECIMAL, needed=True),
-           _is("as_at", Kind.START)),
+           _is("as_at", Kind.START), _is("provisional", Kind.BOOL)),
     _table("operator_value", "A figure that a person declared, or that a file states as a total.",
            _key("loc_key", needed=True), _code("care_type", *CARE_TYPES), _is("item_id", Kind.CODE, needed=True),
            _code("bed_type", *BED_TYPES), _is("value", Kind.CODE, needed=True), _is("as_at", Kind.START, needed=True),
@@ -264,8 +270,10 @@ class Waist:
             self.connection.execute(create_statement(table))
 
     def add(self, name: str, rows: Iterable[Sequence[Cell]]) -> None:
-        """Add rows, in column order, to a canonical table."""
-        self.connection.executemany(insert_statement(CANONICAL[name]), rows)
+        """Add rows, in column order, to a canonical table; columns left off the end are missing."""
+        width = len(CANONICAL[name].columns)
+        padded = ((*row, *(None,) * (width - len(row))) for row in rows)
+        self.connection.executemany(insert_statement(CANONICAL[name]), padded)
 
     def add_named(self, name: str, rows: Iterable[Mapping[str, Cell]]) -> None:
         """Add rows given by column name; columns left out are missing.  Raises KeyError for an unknown column."""

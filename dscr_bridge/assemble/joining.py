@@ -82,7 +82,7 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
             # Names and the number are this module's own.
             db.executemany(f'INSERT INTO "r_{table.name}" VALUES ({number[one.source]}, {marks})',  # noqa: S608
                            one.rows.get(table.name, ()))
-    db.execute("CREATE INDEX temp.r_organisation_key ON r_organisation (src, organisation_key)")
+    db.execute("CREATE INDEX temp.r_organisation_key ON r_organisation (organisation_key, src)")
     db.execute("CREATE INDEX temp.r_person_key ON r_person (person_key)")
 
 

@@ -4,7 +4,7 @@ Only this module seals a return, and `submit` takes nothing else.  An error cann
 accepted by a named person with a note; an unconfirmed item neither holds a return nor is sent until it is verified.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,15 +47,17 @@ def check(
     previous: Return | None = None,
     now: datetime | None = None,
     freshness: Iterable[Freshness] = (),
+    history: Sequence[Return] = (),
 ) -> Checked:
     """Check a return by the rules of the edition that counted it.
 
-    `previous` is the last return that was sent, `now` the moment of sending, `freshness` that of the sources; rules
-    that need one of them are silent without it.  Raises ValueError for the return of another edition.
+    `previous` is the last return that was sent, `history` the ones before and it, newest first, `now` the moment of
+    sending, `freshness` that of the sources; rules that need one of them are silent without it.  Raises ValueError for the return of another edition.
     """
     if ret.edition != edition.id:
         raise ValueError(f"a return counted under {ret.edition} cannot be checked by {edition.id}")
-    case = _case(ret, edition, decisions or Decisions(), previous, now, tuple(freshness))
+    case = _case(ret, edition, decisions or Decisions(), previous, now, tuple(freshness),
+                 tuple(history))  # fmt: skip
     problems = tuple(p for rule in edition.rules_for(ret.obligation.care_type) for p in apply(rule, case))
     holding = {rule.id for rule in edition.rules if rule.level is Level.WARNING and rule.holds}
     waiting = tuple(p.rule for p in problems if p.level is Level.WARNING and p.rule in holding - case.accepted)
@@ -73,6 +75,7 @@ def _case(
     previous: Return | None,
     now: datetime | None,
     freshness: tuple[Freshness, ...],
+    history: tuple[Return, ...],
 ) -> Case:
     items = edition.items_for(ret.obligation.care_type)
     figures: dict[str, Figure] = {f.item: f for f in ret.figures}
@@ -86,7 +89,7 @@ def _case(
             sections[item.section] = (*sections.get(item.section, ()), item.id)
     return Case(
         ret, {i.id: i for i in items}, figures, sections, tuple(left_out), frozenset(decisions.accepted),
-        previous, now, freshness,
+        previous, now, freshness, history,
     )  # fmt: skip
 
 

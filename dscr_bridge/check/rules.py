@@ -35,6 +35,7 @@ class Case:
     previous: Return | None
     now: datetime | None
     freshness: tuple[Freshness, ...]
+    history: tuple[Return, ...] = ()
 
     @property
     def held_out(self) -> frozenset[str]:
@@ -55,6 +56,8 @@ def apply(rule: Rule, case: Case) -> list[Problem]:
         return _seen(rule, case)
     if rule.equal:
         return _equal(rule, case)
+    if rule.ratio:
+        return _ratio(rule, case)
     if rule.between:
         outside = [i for i in rule.between if _is_outside(case.value(i), rule)]
         return _touching(rule, case, outside)
@@ -115,6 +118,16 @@ def _is_outside(value: Number | None, rule: Rule) -> bool:
     return (rule.least is not None and value < rule.least) or (rule.most is not None and value > rule.most)
 
 
+def _ratio(rule: Rule, case: Case) -> list[Problem]:
+    """Compare a sum per another sum with bounds; silent unless every figure of both is there."""
+    assert rule.ratio is not None  # noqa: S101  (the family of the rule)
+    parts, whole = ([case.value(word) for word in words] for words in rule.ratio)
+    if any(n is None for n in (*parts, *whole)) or not _total(whole) or not _total(parts):
+        return []
+    outside = _is_outside(_total(parts) / _total(whole), rule)
+    return _touching(rule, case, [w for words in rule.ratio for w in words if w in case.items]) if outside else []
+
+
 def _required_absent(rule: Rule, case: Case) -> list[Problem]:
     missing = [
         i for i, item in case.items.items()
@@ -155,6 +168,43 @@ def _stale(rule: Rule, case: Case) -> list[Problem]:
     return [_problem(rule, ())] if case.now - oldest > _days(rule) else []
 
 
+def _stale_declared(rule: Rule, case: Case) -> list[Problem]:
+    """Find snapshot figures that a person or a file said too long before the moment of sending."""
+    if case.now is None:
+        return []
+    old = []
+    for item_id, item in case.items.items():
+        said_at = case.figures[item_id].said_at
+        asked_again = item.period == "snapshot" and item.lasts != "standing"
+        if asked_again and said_at is not None and case.now - said_at > _days(rule):
+            old.append(item_id)
+    return _touching(rule, case, old)
+
+
+def _provisional(rule: Rule, case: Case) -> list[Problem]:
+    return _touching(rule, case, [i for i in case.items if case.figures[i].reason == "provisional"])
+
+
+def _unchanged(rule: Rule, case: Case) -> list[Problem]:
+    """Say whether a total has stood still for longer than homes of its size do."""
+    now = _sum_of(case.ret, rule.of)
+    since = case.ret.as_at
+    for before in case.history:
+        if now is None or _sum_of(before, rule.of) != now:
+            break
+        since = before.as_at
+    limit = next((limit for size, limit in reversed(rule.steps) if now is not None and now >= size), None)
+    still = limit is not None and (case.ret.as_at - since).days > limit
+    return _touching(rule, case, rule.of if still else ())
+
+
+def _sum_of(ret: Return, items: Iterable[str]) -> Decimal | None:
+    figures = {f.item: f.value for f in ret.figures}
+    values = [figures.get(ItemId(item)) for item in items]
+    numbers = [v for v in values if v is not None and not isinstance(v, str)]
+    return _total(numbers) if len(numbers) == len(values) else None
+
+
 def _quiet(rule: Rule, case: Case) -> list[Problem]:
     quiet = [f.source for f in case.freshness if f.newest is not None and f.read_at - f.newest > _days(rule)]
     return [_problem(rule, (), more=f" Source: {', '.join(quiet)}.")] if quiet else []
@@ -177,6 +227,14 @@ def _empty_home(rule: Rule, case: Case) -> list[Problem]:
 
 
 def _jump(rule: Rule, case: Case) -> list[Problem]:
+    return _far(rule, case, lambda item: item.period == "snapshot")
+
+
+def _hours_jump(rule: Rule, case: Case) -> list[Problem]:
+    return _far(rule, case, lambda item: item.type == "hours")
+
+
+def _far(rule: Rule, case: Case, asked: Callable[[Item], bool]) -> list[Problem]:
     """A step is far if it is more than `least` and more than `most` per cent of the larger figure."""
     if case.previous is None:
         return []
@@ -184,7 +242,7 @@ def _jump(rule: Rule, case: Case) -> list[Problem]:
     far = []
     for item_id, item in case.items.items():
         new, old = case.value(item_id), before.get(ItemId(item_id))
-        if item.period != "snapshot" or new is None or old is None or isinstance(old, str):
+        if not asked(item) or new is None or old is None or isinstance(old, str):
             continue
         step, size = abs(Decimal(new) - Decimal(old)), Decimal(max(new, old))
         if step > (rule.least or 0) and step * 100 > size * (rule.most or 0):
@@ -206,5 +264,9 @@ _ASKED: dict[str, Callable[[Rule, Case], list[Problem]]] = {
     "declared_differs": _differs,
     "empty_home": _empty_home,
     "jump": _jump,
+    "hours_jump": _hours_jump,
     "outside_window": _outside_window,
+    "stale_declared": _stale_declared,
+    "provisional": _provisional,
+    "unchanged": _unchanged,
 }

@@ -1,10 +1,8 @@
 """The command line: one file per kind of task, heavy imports only inside the commands that need them."""
 
 import sys
-import traceback
-from types import TracebackType
 
-from dscr_bridge.cli.app import app, options
+from dscr_bridge.cli.app import app, frames, tell
 from dscr_bridge.errors import BridgeError
 
 
@@ -16,8 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except BridgeError as expected:
-        sys.stderr.write(f"{expected}\n")
-        _frames(expected.__traceback__)
+        tell(expected)
         sys.exit(expected.exit_code)
     except Exception as unexpected:  # noqa: BLE001  (the text of an unforeseen exception may hold a record's values)
         sys.stderr.write(
@@ -25,11 +22,5 @@ def main(arguments: list[str] | None = None) -> None:
             "What was recorded before it is in the ledger. Run it again with --traceback and send the result to the "
             "integrator: it names places in the program, never values.\n"
         )
-        _frames(unexpected.__traceback__)
+        frames(unexpected.__traceback__)
         sys.exit(1)
-
-
-def _frames(at: TracebackType | None) -> None:
-    """Show where it happened: files and lines only, since an exception's own text may hold values."""
-    if options.traceback:
-        sys.stderr.writelines(f"  {f.filename}:{f.lineno} in {f.name}\n" for f in traceback.extract_tb(at))

@@ -1,10 +1,13 @@
 """The application, the options that every command shares, and how a command gets its bridge."""
 
-from collections.abc import Callable, Iterator
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +16,7 @@ from dscr_bridge import __version__
 
 if TYPE_CHECKING:
     from dscr_bridge.config import Config
+    from dscr_bridge.errors import BridgeError
     from dscr_bridge.opening import Bridge
     from dscr_bridge.pull import Step
     from dscr_bridge.returns import Obligation
@@ -106,7 +110,11 @@ def chosen(
     """Choose the obligations that a command is about.  Raises ConfigError where nothing fits."""
     from dscr_bridge.errors import ConfigError
 
-    window = bridge.window_named(month) if month else bridge.window()
+    try:
+        window = bridge.window_named(month) if month else bridge.window()
+    except ValueError:
+        raise ConfigError("--window", "that is not a month.", "Nothing was done.",
+                          "Write it as YYYY-MM, for example 2026-11.") from None  # fmt: skip
     wanted = bridge.config.location(location)[1].id if location else None
     found = [
         o for o in bridge.obligations(window)
@@ -120,3 +128,24 @@ def chosen(
             "Give --care-type care_home or home_care as the configuration lists them.",
         )
     return found
+
+
+def tell(failure: "BridgeError") -> None:
+    """Write the message of an expected failure to standard error."""
+    sys.stderr.write(f"{failure}\n")
+    frames(failure.__traceback__)
+
+
+def end_with(failures: "Iterable[BridgeError]") -> None:
+    """Tell each failure once, and end with the exit code of the first; go on where there is none."""
+    told = list({str(one): one for one in failures}.values())
+    for one in told:
+        tell(one)
+    if told:
+        raise typer.Exit(told[0].exit_code)
+
+
+def frames(at: TracebackType | None) -> None:
+    """Show where it happened, if asked: files and lines only, since an exception's own text may hold values."""
+    if options.traceback:
+        sys.stderr.writelines(f"  {f.filename}:{f.lineno} in {f.name}\n" for f in traceback.extract_tb(at))

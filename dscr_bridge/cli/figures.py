@@ -1,16 +1,19 @@
 """Commands about figures: validate, preview, submit, explain."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dscr_bridge.cli.app import app, aware, chosen, load_config, the_bridge, the_world
+from dscr_bridge.cli.app import app, aware, chosen, end_with, load_config, the_bridge, the_world
 
 if TYPE_CHECKING:
     from dscr_bridge.bridge import Prepared
+    from dscr_bridge.errors import BridgeError
     from dscr_bridge.opening import Bridge
+    from dscr_bridge.sending import Outcome
 
 LocationArg = Annotated[
     str | None, typer.Argument(help="A CQC location id or the name in the configuration; all when left out.")
@@ -47,7 +50,7 @@ def validate(
         with opened(config, the_world()) as bridge:
             lines += drill.of_connections(bridge)
     console.print(drill.shown(lines))
-    drill.raise_first(lines)
+    end_with(line.failure for line in lines if line.failure)
 
 
 @app.command()
@@ -70,7 +73,7 @@ def preview(
         prepared = flow.prepare(seen, chosen(seen, location, care_type))
         for one in prepared:
             _show(bridge, one, as_json)
-    _raise_first(prepared)
+    end_with(_standing_in_the_way(prepared))
 
 
 @app.command()
@@ -84,39 +87,41 @@ def submit(
     month: Annotated[
         str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
     ] = None,
+    correct: Annotated[bool, typer.Option(help="Put changed figures in the place of those that were accepted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
 ) -> None:
     """Pull, count, check and send now, and keep the receipts."""
     from dscr_bridge import bridge as flow
     from dscr_bridge import show
     from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
+    from dscr_bridge.ledger import ObligationState
 
     console = show.console()
     failed: list[BridgeError] = []
+    settled: list[AlreadyAccepted] = []
     with the_bridge() as bridge:
         if bridge.config.mode == "review" and not by:
             raise ReturnHeld("submit", "in review mode a named person approves each return.", "Nothing was sent.",
                              'Add --by "Your Name".')  # fmt: skip
-        for one in flow.prepare(bridge, chosen(bridge, location, care_type, month)):
+        prepared = flow.prepare(bridge, chosen(bridge, location, care_type, month or (_closed(bridge) if late else None)))
+        for one in prepared:
             _show(bridge, one, False)
+            failed += one.told
             if one.passed is not None and not yes:
                 typer.confirm("Send this return?", abort=True)
             try:
-                outcome = flow.send(bridge, one, approved_by=by, late=late)
-            except AlreadyAccepted as settled:
-                console.print(str(settled))
+                outcome = flow.send(bridge, one, approved_by=by, late=late, correct=correct)
+            except AlreadyAccepted as known:
+                settled.append(known)
             except BridgeError as refusal:
                 failed.append(refusal)
-                console.print(f"[red]✗[/red] {refusal}")
+                console.print(f"✗ {one.obligation.id}: it did not go; the message below says why.", style="red")
             else:
-                console.print(show.outcome(outcome))
-                console.print(
-                    show.receipts(
-                        bridge.owing(one.obligation.location)[1].name, bridge.ledger.obligation(one.obligation)
-                    )
-                )
-    if failed:
-        raise failed[0]
+                _sent(bridge, one, outcome)
+                if outcome.state is ObligationState.HELD:
+                    failed.append(_held_at_the_receiver(outcome))
+    # Where nothing at all was left to send, that is what there is to say; else it is no failure.
+    end_with([*failed, *settled] if failed or len(settled) == len(prepared) else [])
 
 
 @app.command()
@@ -126,8 +131,12 @@ def explain(
 ) -> None:
     """Say what an item means: wording, grade, definition, settings, rules and worked examples."""
     from dscr_bridge import mapping
+    from dscr_bridge.errors import DefinitionError
     from dscr_bridge.window import window_at
 
+    if edition is not None and edition not in mapping.edition_ids():
+        known = ", ".join(mapping.edition_ids())
+        raise DefinitionError("--edition", "there is no such edition.", "Nothing was shown.", f"Give one of: {known}.")
     chosen_edition = (
         mapping.load_edition(mapping.folder() / f"{edition}.toml") if edition
         else mapping.edition_for(window_at(the_world().now()).opens_on)
@@ -137,6 +146,43 @@ def explain(
             typer.echo(f"{one.id:34} {one.grade}  {one.title}")
         return
     typer.echo(mapping.explain_item(item, chosen_edition).text(), nl=False)
+
+
+def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
+    from dscr_bridge import show
+
+    console = show.console()
+    console.print(show.outcome(outcome))
+    if bridge.channel is None:
+        console.print(f"Crib sheet to type from: {bridge.config.data_folder / 'crib-sheets'}", markup=False)
+        return
+    name = bridge.owing(prepared.obligation.location)[1].name
+    console.print(show.receipts(name, bridge.ledger.obligation(prepared.obligation)))
+
+
+def _closed(bridge: "Bridge") -> str | None:
+    """Name the window that closed last, which is what `--late` is about; None while one is open."""
+    window = bridge.window()
+    return None if window.is_open(bridge.world.now()) else bridge.window_before(window).month
+
+
+_HELD = {
+    "edited_by_person": "a person changed figures on the platform after ours were counted.",
+    "sent_by_another_bridge": "another copy of the bridge has sent other figures.",
+    "later_revision_on_record": "a later revision stands at the receiver already.",
+    "other_bytes_on_record": "the receiver holds something else under our submission's name.",
+    "outcome_unknown": "nobody knows whether the figures arrived, and sending twice could make two returns.",
+    "differs_on_record": "what stands at the receiver is not what was sent.",
+}
+
+
+def _held_at_the_receiver(outcome: "Outcome") -> "BridgeError":
+    """Say why a sending ended with a return that a person has to look at."""
+    from dscr_bridge.errors import ReturnHeld
+
+    return ReturnHeld(outcome.obligation.id, _HELD.get(outcome.reason or "", "it has to be looked at."),
+                      "The return is held: the bridge sends no more of it by itself.",
+                      "Compare the platform with `dscr-bridge preview`, mend the side that is wrong, and submit again.")
 
 
 def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
@@ -149,16 +195,20 @@ def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
     console = show.console()
     console.print()
     console.print(show.heading(bridge.owing(prepared.obligation.location)[1].name, prepared.figures))
-    for failure in prepared.failures.values():
-        console.print(f"[red]✗[/red] {failure}")
     console.print(show.figures(prepared.figures, prepared.edition, prepared.passed))
     console.print(show.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
 
 
-def _raise_first(prepared: "list[Prepared]") -> None:
-    """End with the exit code of the first source that failed, else of a return that is held."""
+def _standing_in_the_way(prepared: "list[Prepared]") -> Iterator["BridgeError"]:
+    """Give what failed at the sources first, which is the cause; then why returns are held that no source holds up."""
+    from dscr_bridge.errors import BridgeError, ReturnHeld
+
     for one in prepared:
-        for failure in one.failures.values():
-            raise failure
+        yield from one.told
     for one in prepared:
-        one.required()
+        try:
+            one.required()
+        except ReturnHeld as held:
+            yield held
+        except BridgeError:
+            continue  # told above

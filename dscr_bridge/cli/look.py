@@ -48,7 +48,7 @@ def receipts(
         for one in chosen(bridge, location, None, month):
             row = bridge.ledger.obligation(one)
             name = f"{bridge.owing(one.location)[1].name} · {show.CARE_TYPE[one.care_type]} · {one.window}"
-            console.print(show.receipts(name, row) if row.sections else f"{name}: no receipt yet.")
+            console.print(show.receipts(name, row))
         console.print(f"Printable pages: {bridge.config.data_folder / 'receipts'}")
 
 

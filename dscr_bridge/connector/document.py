@@ -28,7 +28,7 @@ def _header_alone(value: Any) -> Any:
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-Reads = Literal["", "nhs-number", "nhs-number-placeholder"]
+Reads = Literal["", "nhs-number", "nhs-number-placeholder", "placeholder-worker"]
 
 
 class ViewColumn(Part):

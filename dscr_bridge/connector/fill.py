@@ -10,7 +10,7 @@ from dscr_bridge.privacy import Codes, Labels
 from dscr_bridge.tables import Cell, Column, Kind
 
 _KEY_FUNCTIONS = ("getResourceKey(", "getReferenceKey(")
-_READS = {"nhs-number": Kind.KEY, "nhs-number-placeholder": Kind.BOOL}
+_READS = {"nhs-number": Kind.KEY, "nhs-number-placeholder": Kind.BOOL, "placeholder-worker": Kind.BOOL}
 _TRUTH = frozenset({"true", "false"})
 # A code column without codes of its own holds names of the definitions, for example ids of data items.
 _DEFINED_NAME = re.compile(r"[a-z][a-z0-9_]{2,59}")

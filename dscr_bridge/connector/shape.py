@@ -27,7 +27,7 @@ class Filled:
     values: Labels | None = None      # or the words of this column alone
     scope: str = ""                   # of a key: what kind of thing the identifier names
     per_site: bool = False            # of a key: the identifier is unique only within its location
-    reads: str = ""                   # "nhs-number" or "nhs-number-placeholder"
+    reads: str = ""                   # "nhs-number", "nhs-number-placeholder" or "placeholder-worker"
     collection: bool = False
     required: bool = False            # the header must be there
     blank: Cell = None                # what an empty cell means

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from dscr_bridge import mapping
 from dscr_bridge.count.definitions import prepare
 from dscr_bridge.count.home import Home, read_home
-from dscr_bridge.count.reasons import Absence, key, reading, unknown
+from dscr_bridge.count.reasons import Absence, key, questions_of, reading, unknown
 from dscr_bridge.mapping import Campaign, Edition, Item
 from dscr_bridge.returns import CareType, Figure, LocationId, Number, Obligation, Return, State
 from dscr_bridge.tables import Waist
@@ -80,11 +80,11 @@ def _counted(item: Item, home: Home) -> Figure:
     if absent:
         return _absent(item, absent)
     value = _value(item, home)
-    open_question = _open_question(item, home)
+    open_question = next(iter(questions_of(item, home)), None)
     by, by_complete = _split(item, home, value)
     return Figure(
         item.id, State.COUNTED, value, by, open_question is None, by_complete, _source(item, home), item.grade,
-        open_question,
+        open_question or ("provisional" if item.sum and key(item) in home.provisional else None),
     )  # fmt: skip
 
 
@@ -100,22 +100,6 @@ def _value(item: Item, home: Home) -> Number:
     )  # fmt: skip
 
 
-def _open_question(item: Item, home: Home) -> str | None:
-    if item.count not in ("worker", "absent_worker", "vaccinated_worker"):
-        return None
-    engagements = item.where.get("engagement") or (("direct",) if item.count == "absent_worker" else None)
-    roles = item.where.get("role_group")
-    for name, engagement, role in home.questions:
-        mine = name != "absence_unmapped" or item.count == "absent_worker"
-        if mine and _overlap(engagement, engagements) and _overlap(role, roles):
-            return name
-    return None
-
-
-def _overlap(word: str | None, words: tuple[str, ...] | None) -> bool:
-    return word is None or words is None or word in words
-
-
 def _split(item: Item, home: Home, value: Number) -> tuple[Mapping[str, int] | None, bool]:
     if item.by is None:
         return None, True
@@ -127,7 +111,7 @@ def _stated(item: Item, home: Home, origin: str) -> Figure | None:
     """The figure that a person declared, or that a file states as a total; None if there is none."""
     if (item.id, origin) not in home.said:
         return None
-    stated, split = home.said[item.id, origin]
+    stated, split, when = home.said[item.id, origin]
     value = _usable(item, stated)
     by = {bed_type: _usable(item, n) for bed_type, n in sorted(split.items())}
     if value is None or None in by.values():
@@ -138,7 +122,7 @@ def _stated(item: Item, home: Home, origin: str) -> Figure | None:
     return Figure(
         item.id, state, value, numbers or None, by_complete=item.by is None or bool(numbers),
         source="declared" if origin == "declared" else "+".join(dict.fromkeys(sources)) or "file", grade=item.grade,
-        reason=None if origin == "declared" else "file_total",
+        reason=None if origin == "declared" else "file_total", said_at=datetime.fromisoformat(when),
     )  # fmt: skip
 
 
@@ -179,7 +163,10 @@ def _context(home: Home, figures: tuple[Figure, ...]) -> dict[str, int | None]:
         beds = [value for item, value in by_state.items() if item.startswith("ch_beds_")]
         known = [int(value) for value in beds if value is not None]
         context["beds_other"] = known[0] - sum(known[1:]) if len(known) == len(beds) else None
+        if home.settings["registered_beds"]:
+            context["registered_beds"] = int(str(home.settings["registered_beds"]))
     else:
         workers = sum(int(n) for n in home.cells["worker"].values())
-        context["workers"] = None if reading("staff_post", home) or home.unplaced else workers
+        unsure = home.unplaced or any(name == "placeholder_worker" for name, _, _ in home.questions)
+        context["workers"] = None if reading("staff_post", home) or unsure else workers
     return context

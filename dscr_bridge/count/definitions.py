@@ -13,6 +13,7 @@ from dscr_bridge.returns import instant
 from dscr_bridge.tables import Waist
 
 _LONDON = ZoneInfo("Europe/London")
+_SHARED_LIVES = {"asked": None, "care_providing": "care_providing", "not_counted": "excluded"}
 _MADE: "WeakKeyDictionary[Waist, object]" = WeakKeyDictionary()
 _INDEXED = (
     "said", "said_newest", "home", "place", "place_by_type", "resident", "person_served", "worker", "absent_worker",
@@ -68,7 +69,9 @@ def _parameters(window: str, as_at: datetime, settings: Mapping[str, Value]) -> 
 
     today = as_at.astimezone(_LONDON).date()
     month_end = today.replace(day=1) - timedelta(days=1)
-    unplaced, bed_type = str(settings["staff_without_care_type"]), str(settings["default_bed_type"])
+    def said(name: str, *unsaid: str) -> str | None:
+        return None if settings[name] in unsaid else str(settings[name])
+
     return {
         "as_at": instant(as_at),
         "as_at_date": str(today),
@@ -84,8 +87,15 @@ def _parameters(window: str, as_at: datetime, settings: Mapping[str, Value]) -> 
         "subpotent_counts": int(settings["subpotent_counts"] is True),
         "secondary_counts": int(settings["secondary_counts"] is True),
         "declared_until_changed": int(settings["declared_lasts"] == "until_changed"),
-        "default_bed_type": None if bed_type == "none" else bed_type,
-        "unplaced_care_type": None if unplaced == "asked" else unplaced,
+        "default_bed_type": said("default_bed_type", "none"),
+        "flexible_offered_as": said("flexible_offered_as", "none"),
+        "unplaced_care_type": said("staff_without_care_type", "asked"),
+        "zero_hours_as": said("zero_hours", "asked"),
+        "shared_lives_as": _SHARED_LIVES[str(settings["shared_lives_carers"])],
+        "bank_listed": int(settings["bank_counts"] == "listed"),
+        "placeholders_asked": int(settings["placeholder_workers"] == "asked"),
+        "hospital_since": back("hospital_leave_days"),
+        "without_personal_care_counts": int(settings["without_personal_care_counts"] is True),
         "month_start": str(month_end.replace(day=1)),
         "month_end": str(month_end),
     }

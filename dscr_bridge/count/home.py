@@ -20,10 +20,11 @@ class Home:
 
     cells: Mapping[str, Cells]                           # measure -> words in column order -> n
     contradicted: frozenset[tuple[str, ...]]             # hours with two different rows
+    provisional: frozenset[tuple[str, ...]]              # hours that are not final yet
     by_type: Mapping[str, Mapping[str, int]]             # state of a place -> bed type -> n
     coverage: Mapping[str, Sequence[tuple[str, str, int]]]  # table -> (reading, source, rows)
     present: Mapping[str, int]
-    said: Mapping[tuple[str, str], tuple[object, Mapping[str, object]]]  # (item, origin) -> value, its split
+    said: Mapping[tuple[str, str], tuple[object, Mapping[str, object], str]]  # (item, origin) -> value, split, when
     questions: Sequence[tuple[str, str | None, str | None]]  # name, engagement, role group
     oddities: Mapping[str, int]
     unplaced: bool
@@ -34,9 +35,9 @@ class Home:
 def read_home(db: sqlite3.Connection, location: str, care_type: str, settings: Mapping[str, Value]) -> Home:
     here, mine = (location,), (location, care_type)
     cells = {name: _cells(db, name, location, care_type) for name in (*COUNTS, *SUMS)}
-    clash = "SELECT measure, unit FROM monthly_hours WHERE loc_key = ? AND care_type = ? AND contradicted"
+    kept = "SELECT measure, unit FROM monthly_hours WHERE loc_key = ? AND care_type = ? AND "
     by_type: dict[str, dict[str, int]] = {}
-    split = "SELECT bed_type, capacity, occupied, reserved, accepting FROM place_by_type WHERE loc_key = ?"
+    split = "SELECT bed_type, capacity, occupied, reserved, accepting, not_available FROM place_by_type WHERE loc_key = ?"
     for bed_type, *counts in db.execute(split, here):
         for state, n in zip(COUNTS["place"].where["state"], counts, strict=True):
             by_type.setdefault(state, {})[bed_type] = n
@@ -47,7 +48,8 @@ def read_home(db: sqlite3.Connection, location: str, care_type: str, settings: M
     unsaid = db.execute("SELECT 1 FROM home WHERE loc_key = ? AND unsaid > 0", here).fetchone()
     unplaced = db.execute("SELECT 1 FROM unplaced_post WHERE loc_key = ?", here).fetchone()
     return Home(
-        cells, frozenset(db.execute(clash, mine)), by_type, coverage,
+        cells, frozenset(db.execute(f"{kept} contradicted", mine)), frozenset(db.execute(f"{kept} provisional", mine)),
+        by_type, coverage,
         dict(db.execute("SELECT tbl, n FROM present WHERE loc_key = ?", here)), _said(db, location),
         db.execute(asked, mine).fetchall(), _oddities(db, location, care_type), unplaced is not None,
         unsaid is not None, settings,
@@ -65,16 +67,16 @@ def _cells(db: sqlite3.Connection, name: str, location: str, care_type: str) -> 
     return {tuple(words): n for *words, n in rows if n is not None}
 
 
-def _said(db: sqlite3.Connection, location: str) -> dict[tuple[str, str], tuple[object, dict[str, object]]]:
-    said: dict[tuple[str, str], tuple[object, dict[str, object]]] = {}
-    for item, origin, value, whole in db.execute(
-        "SELECT item_id, origin, value, whole FROM said WHERE loc_key = ?", (location,)
+def _said(db: sqlite3.Connection, location: str) -> dict[tuple[str, str], tuple[object, dict[str, object], str]]:
+    said: dict[tuple[str, str], tuple[object, dict[str, object], str]] = {}
+    for item, origin, value, whole, when in db.execute(
+        "SELECT item_id, origin, value, whole, said_at FROM said WHERE loc_key = ?", (location,)
     ):
         split = (
             "SELECT bed_type, value FROM said_newest "
             "WHERE loc_key = ? AND item_id = ? AND origin = ? AND bed_type IS NOT NULL"
         )
-        said[item, origin] = (value, {} if whole else dict(db.execute(split, (location, item, origin))))
+        said[item, origin] = (value, {} if whole else dict(db.execute(split, (location, item, origin))), when)
     return said
 
 

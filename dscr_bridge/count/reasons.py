@@ -91,7 +91,7 @@ def _hours_unknown(item: Item, home: Home) -> Absence | None:
 def _places_unknown(item: Item, home: Home) -> Absence | None:
     if key(item) not in home.cells["place"]:
         return State.UNSUPPORTED, "no_beds"
-    if item.where["state"] == ("accepting",) and home.unsaid:
+    if item.where["state"][0] in ("accepting", "not_available") and home.unsaid:
         return State.UNKNOWN, "accepting_not_said"
     return None
 
@@ -99,6 +99,8 @@ def _places_unknown(item: Item, home: Home) -> Absence | None:
 def _people_unknown(item: Item, home: Home) -> Absence | None:
     if item.count in BY_CARE_TYPE and home.unplaced:
         return State.UNKNOWN, "care_type_not_said"
+    if any(name == "placeholder_worker" for name in questions_of(item, home)):
+        return State.UNKNOWN, "placeholder_worker"
     only_agency = "direct" not in item.where.get("engagement", ("direct",))
     asked = home.settings["agency_when_none_listed"] == "unknown"
     if only_agency and asked and not home.present.get("agency_or_bank"):
@@ -119,6 +121,23 @@ def _doses_were_read(item: Item, home: Home) -> bool:
         return True
     both = {source for _, source, _ in home.coverage["vaccination"]} & {s for _, s, _ in home.coverage.get("stay", ())}
     return kind == "person" and bool(both)
+
+
+def questions_of(item: Item, home: Home) -> list[str]:
+    """Name the open questions about workers that touch an item's cells."""
+    if item.count not in BY_CARE_TYPE:  # a sum of hours has no count
+        return []
+    engagements = item.where.get("engagement") or (("direct",) if item.count == "absent_worker" else None)
+    roles = item.where.get("role_group")
+    return [
+        name for name, engagement, role in home.questions
+        if (name != "absence_unmapped" or item.count == "absent_worker")
+        and _overlap(engagement, engagements) and _overlap(role, roles)
+    ]  # fmt: skip
+
+
+def _overlap(word: str | None, words: tuple[str, ...] | None) -> bool:
+    return word is None or words is None or word in words
 
 
 def key(item: Item) -> tuple[str, ...]:

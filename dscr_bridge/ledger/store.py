@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row, Table, select
+from sqlalchemy import Connection, CursorResult, Row, Table, func, select
 
 from dscr_bridge.errors import SubmissionUnknown
 from dscr_bridge.ledger import rows, schema, statements, verify
@@ -234,6 +234,23 @@ class Ledger:
         if kind is not None:
             chosen = chosen.where(c.kind == kind)
         return tuple(rows.decision_row(r.row) for r in self._all(chosen))
+
+    def decided(self, kind: str) -> tuple[Decision, ...]:
+        """List the decisions of one kind that hold now, of every chain."""
+        c = schema.decisions.c
+        chosen = select(c.row).where(c.kind == kind).order_by(c.chain, c.key)
+        return tuple(rows.decision_row(r.row) for r in self._all(chosen))
+
+    def latest(self) -> int:
+        """Give the running number of the newest event, which says whether anything has changed; 0 when empty."""
+        return int(self._all(select(func.coalesce(func.max(schema.events.c.seq), 0).label("seq")))[0].seq)
+
+    def standings(self, first: str, last: str) -> tuple[tuple[Obligation, ObligationState], ...]:
+        """List only the states of the returns of the windows from `first` to `last`; fast for thousands."""
+        c = schema.obligations.c
+        chosen = select(c.location, c.care_type, c.window, c.state).where(c.window >= first, c.window <= last)
+        return tuple((rows.obligation_of(r.location, r.care_type, r.window), ObligationState(r.state))
+                     for r in self._all(chosen.order_by(c.window, c.location, c.care_type)))  # fmt: skip
 
     def document(self, digest: str) -> bytes:
         """Give kept bytes by their SHA-256.  Raises KeyError when they were never kept or were expunged."""

@@ -31,6 +31,7 @@ from dscr_bridge.mapping.edition import (
     Rule,
     edition_for,
     edition_ids,
+    edition_named,
     folder,
     load_edition,
 )
@@ -39,7 +40,7 @@ from dscr_bridge.mapping.settings import Setting, load_settings, resolve_setting
 
 __all__ = [
     "Campaign", "Code", "CodeList", "Comparison", "Edition", "Explanation", "Item", "Rule", "Setting", "asked",
-    "care_types_owed", "check_digit_is_right", "code_list", "definitions_sql", "edition_for", "edition_ids",
+    "care_types_owed", "check_digit_is_right", "code_list", "definitions_sql", "edition_for", "edition_ids", "edition_named",
     "explain_item", "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes", "load_edition",
     "load_services", "load_settings", "published_to", "resolve_settings",
 ]  # fmt: skip

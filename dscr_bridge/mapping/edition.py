@@ -4,6 +4,7 @@ The edition in force when the window opens decides; a window before the first ed
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +15,12 @@ from pathlib import Path
 
 from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
-from dscr_bridge.mapping.mistakes import unreadable
+from dscr_bridge.mapping.mistakes import nearest, unreadable
 from dscr_bridge.mapping.vocabulary import COUNTS, SUMS, Measure
 from dscr_bridge.returns import CareType, ItemId, Level
+
+# The day from which it is effective; a letter where a correction follows an edition in use, which is never changed.
+EDITION_ID = re.compile(r"(?P<synthetic>synthetic-)?(?P<day>\d{4}-\d\d-\d\d)(?P<letter>[a-z]?)")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Rule:
     """One rule that a return is checked by."""
 
     id: str
+    number: int                # the same rule has the same number in every edition
     says: str
     reason: str
     source: str
@@ -88,6 +93,9 @@ class Rule:
     most: Decimal | None = None
     asks: str | None = None
     touches: tuple[str, ...] = ()
+    ratio: tuple[tuple[str, ...], tuple[str, ...]] | None = None  # a sum, and the sum that it is divided by
+    of: tuple[str, ...] = ()                                       # the figures whose sum is asked about
+    steps: tuple[tuple[int, int], ...] = ()                        # from this size on, this limit
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ class Edition:
     rules: tuple[Rule, ...]
     path: Path
     sha256: str
+    heading_date: date | None = None  # what the notice's own heading says, which can differ
+    synthetic: bool = False           # made up for rehearsal: never in force
 
     def item(self, item_id: str) -> Item:
         """Find an item; raises KeyError."""
@@ -149,14 +159,28 @@ def _read(path: Path, body: bytes) -> Edition:
     return edition_from(tomllib.loads(body.decode("utf-8")), path, hashlib.sha256(body).hexdigest())
 
 
-def edition_ids() -> tuple[str, ...]:
-    """The ids of the shipped editions, oldest first."""
-    return tuple(sorted(path.stem for path in folder().glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9].toml")))
+def edition_ids(*, synthetic: bool = False) -> tuple[str, ...]:
+    """The ids of the shipped editions, oldest first; with `synthetic` those that are made up for rehearsal."""
+    named = [EDITION_ID.fullmatch(path.stem) for path in folder().glob("*.toml")]
+    return tuple(sorted(found[0] for found in named if found and bool(found["synthetic"]) is synthetic))
+
+
+def edition_named(name: str | Path) -> Edition:
+    """Load an edition by its id, synthetic ones too, or by the path of a file.  Raises DefinitionError."""
+    if str(name).endswith(".toml"):
+        return load_edition(Path(name))
+    known = edition_ids() + edition_ids(synthetic=True)
+    if name not in known:
+        raise DefinitionError(
+            str(name), f"there is no such edition{nearest(str(name), known)}", "Nothing was read.",
+            f"Give one of: {', '.join(known)}; or the path of an edition file.",
+        )  # fmt: skip
+    return load_edition(folder() / f"{name}.toml")
 
 
 def edition_for(opens_on: date) -> Edition:
     """Load the edition in force when a window opens.  Raises DefinitionError if none was yet."""
-    in_force = [edition_id for edition_id in edition_ids() if date.fromisoformat(edition_id) <= opens_on]
+    in_force = [edition_id for edition_id in edition_ids() if date.fromisoformat(edition_id[:10]) <= opens_on]
     if not in_force:
         raise DefinitionError(
             f"window that opens on {opens_on}", "no edition of the formal notice here covers it",

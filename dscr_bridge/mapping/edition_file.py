@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from dscr_bridge.mapping import vocabulary as words
-from dscr_bridge.mapping.edition import Comparison, Edition, Item, Rule
+from dscr_bridge.mapping.edition import EDITION_ID, Comparison, Edition, Item, Rule
 from dscr_bridge.mapping.mistakes import nearest, refused
 from dscr_bridge.mapping.vocabulary import COUNTS, SUMS
 from dscr_bridge.returns import CareType, ItemId, Level
@@ -57,6 +57,7 @@ class _Pair(_Shape):
 
 class _Rule(_Shape):
     id: str
+    number: int
     says: str
     reason: str
     source: str
@@ -65,14 +66,17 @@ class _Rule(_Shape):
     holds: bool = True
     applies_to: list[_CareTypeWord] = ["care_home", "home_care"]
     sum: list[str] = []
-    most: str | list[str] | int | None = None
-    least: int | None = None
+    per: str | list[str] = []
+    most: str | list[str] | int | float | None = None
+    least: int | float | None = None
     pairs: list[_Pair] = []
     diagnostics: list[str] = []
     equal: list[list[str]] = []
     between: list[str] = []
     asks: str | None = None
     touches: list[str] = []
+    of: list[str] = []
+    steps: list[list[int]] = []
 
 
 class _Section(_Shape):
@@ -85,8 +89,10 @@ class _Edition(_Shape):
     edition: str
     notice: str
     notice_heading: str
+    heading_date: date | None = None
     notice_updated: date | None = None
     effective_from: date
+    synthetic: bool = False
     source: list[str]
     section: list[_Section]
     item: list[_Item]
@@ -101,14 +107,18 @@ def edition_from(document: Mapping[str, Any], path: Path, sha256: str) -> Editio
         details = fault.errors(include_url=False, include_input=False)
         raise refused(path, [_worded(detail, document) for detail in details]) from None
     mistakes = [*_item_mistakes(shape), *_rule_mistakes(shape)]
-    if shape.edition != str(shape.effective_from):
-        mistakes.append("edition: must be the date of effective_from")
+    named = EDITION_ID.fullmatch(shape.edition)
+    if not named or named["day"] != str(shape.effective_from):
+        mistakes.append("edition: must be the date of effective_from, and a letter where it corrects an edition in use")
+    elif bool(named["synthetic"]) != shape.synthetic:
+        mistakes.append("edition: begins with synthetic- where synthetic is true, and only there")
     if mistakes:
         raise refused(path, mistakes)
     return Edition(
         shape.edition, shape.notice, shape.effective_from, shape.notice_heading, shape.notice_updated,
         tuple(shape.source), _sections(shape), {s.name: s.title for s in shape.section},
         tuple(_item(row) for row in shape.item), tuple(_rule(row) for row in shape.rule), path, sha256,
+        shape.heading_date, shape.synthetic,
     )  # fmt: skip
 
 
@@ -187,21 +197,33 @@ def _obtained_mistakes(row: _Item, at: str) -> Iterable[str]:
 def _rule_mistakes(shape: _Edition) -> Iterable[str]:
     known = {*(row.id for row in shape.item), *words.CONTEXT}
     seen: set[str] = set()
+    numbers: set[int] = set()
     for n, row in enumerate(shape.rule):
         at = f"rule[{n}] ({row.id})"
         if row.id in seen:
             yield f"{at} id: is used twice"
         seen.add(row.id)
+        if row.number in numbers:
+            yield f"{at} number: is used twice"
+        numbers.add(row.number)
         families = [bool(row.sum), bool(row.pairs), bool(row.diagnostics), bool(row.equal), bool(row.between),
                     row.asks is not None]  # fmt: skip
         if sum(families) != 1:
             yield f"{at}: exactly one of sum with most, pairs, diagnostics, equal, between and asks must be given"
-        if row.sum and not isinstance(row.most, str | list):
+        if row.per and (not row.sum or isinstance(row.most, str | list) or (row.least is None and row.most is None)):
+            yield f"{at} per: needs sum, and least or most as numbers"
+        if row.sum and not row.per and not isinstance(row.most, str | list):
             yield f"{at} most: must name the figure that is the most"
-        if row.between and (row.least is None and not isinstance(row.most, int)):
-            yield f"{at}: between needs least or most, as whole numbers"
+        if row.between and (row.least is None and not isinstance(row.most, int | float)):
+            yield f"{at}: between needs least or most, as numbers"
+        if any(len(step) != 2 for step in row.steps) or row.steps != sorted(row.steps):
+            yield f"{at} steps: must be pairs of a size and a limit, smallest size first"
+        if (row.asks == "unchanged") != bool(row.of and row.steps):
+            yield f"{at} asks: unchanged goes with of and steps, and they with it"
         if row.asks is not None and row.asks not in words.ASKS:
             yield f"{at} asks: {row.asks} is not known{nearest(row.asks, words.ASKS)}"
+        yield from (f"{at} diagnostics: {w} is no oddity known here{nearest(w, words.ODDITIES)}"
+                    for w in row.diagnostics if w not in words.ODDITIES)  # fmt: skip
         if any(len(pair) != 2 for pair in row.equal):
             yield f"{at} equal: must be a list of pairs"
         for word in sorted(_names(row) - known):
@@ -209,7 +231,7 @@ def _rule_mistakes(shape: _Edition) -> Iterable[str]:
 
 
 def _names(row: _Rule) -> set[str]:
-    named = {*row.sum, *row.between, *row.touches, *(word for pair in row.equal for word in pair)}
+    named = {*row.sum, *row.between, *row.touches, *row.of, *_listed(row.per), *(word for pair in row.equal for word in pair)}
     if isinstance(row.most, str | list):
         named |= set(_listed(row.most))
     for pair in row.pairs:
@@ -237,11 +259,13 @@ def _rule(row: _Rule) -> Rule:
     if row.sum and isinstance(row.most, str | list):
         compare.append(Comparison(tuple(row.sum), _listed(row.most)))
     return Rule(
-        row.id, row.says, row.reason, row.source, Level(row.level), row.fixed_by, row.holds,
+        row.id, row.number, row.says, row.reason, row.source, Level(row.level), row.fixed_by, row.holds,
         tuple(CareType(word) for word in row.applies_to), tuple(compare), tuple(row.diagnostics),
         tuple((left, right) for left, right in row.equal), tuple(row.between),
-        None if row.least is None else Decimal(row.least),
-        Decimal(row.most) if isinstance(row.most, int) else None, row.asks, tuple(row.touches),
+        None if row.least is None else Decimal(str(row.least)),
+        Decimal(str(row.most)) if isinstance(row.most, int | float) else None, row.asks, tuple(row.touches),
+        (tuple(row.sum), _listed(row.per)) if row.per else None, tuple(row.of),
+        tuple((size, limit) for size, limit in row.steps),
     )  # fmt: skip
 
 

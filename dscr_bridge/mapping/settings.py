@@ -13,6 +13,7 @@ from dscr_bridge.mapping.mistakes import nearest, refused, unreadable
 
 Value = int | bool | str | tuple[str, ...]
 _KEYS = ("name", "type", "default", "least", "most", "choices", "says", "reason", "touches")
+_NUMBERS = ("days", "places")
 _NEEDED = ("name", "type", "default", "says", "reason", "touches")
 
 
@@ -21,7 +22,7 @@ class Setting:
     """One edge rule that a provider may set otherwise."""
 
     name: str
-    type: str  # days | flag | choice | choices
+    type: str  # days | places | flag | choice | choices
     default: Value
     says: str
     reason: str
@@ -33,15 +34,15 @@ class Setting:
     @property
     def range(self) -> str:
         """What it may be, in words."""
-        if self.type == "days":
-            return f"{self.least} to {self.most} days"
+        if self.type in _NUMBERS:
+            return f"{self.least} to {self.most} {self.type}"
         return "true or false" if self.type == "flag" else ", ".join(self.choices)
 
     def accepts(self, value: object) -> bool:
         """Say whether a value is in range."""
         if self.type == "flag":
             return isinstance(value, bool)
-        if self.type == "days":
+        if self.type in _NUMBERS:
             return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
         if self.type == "choice":
             return value in self.choices
@@ -79,8 +80,8 @@ def resolve_settings(given: Mapping[str, object] | None = None) -> dict[str, Val
             values[name] = tuple(value) if isinstance(value, list) else value  # type: ignore[assignment]
     if mistakes:
         raise ConfigError(
-            "settings", "; ".join(mistakes), "Nothing was counted.",
-            "Mend the settings in the configuration; `dscr-bridge explain` lists them with their ranges.",
+            "settings", " ".join(m if m.endswith("?") else f"{m}." for m in mistakes), "Nothing was counted.",
+            "Mend the settings of this location in the configuration; docs/reference/settings.md lists them with their ranges.",
         )  # fmt: skip
     return values
 
@@ -91,8 +92,8 @@ def _mistakes(n: int, row: Mapping[str, Any]) -> list[str]:
     wrong += [f"{at}.{key}: is missing" for key in _NEEDED if key not in row]
     if wrong:
         return wrong
-    if row["type"] not in ("days", "flag", "choice", "choices"):
-        return [f"{at}.type: must be days, flag, choice or choices"]
+    if row["type"] not in (*_NUMBERS, "flag", "choice", "choices"):
+        return [f"{at}.type: must be days, places, flag, choice or choices"]
     return [] if _setting(row).accepts(row["default"]) else [f"{at}.default: is out of its own range"]
 
 

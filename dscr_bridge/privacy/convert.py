@@ -22,6 +22,11 @@ Note = Callable[[str], object]
 _REMEMBERED = 20_000
 _WHOLE = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"(?:[0-9]{1,7}|[0-9]{1,3}(?:,[0-9]{3}){1,2})(?:\.[0-9]{1,4})?")
+# "Agency 1", "BANK-02", "Agency nurse", "TBC": words for a kind of worker, and at most a short number.
+_ANYBODY = re.compile(
+    r"(?:agency|bank|cover|relief|temp|tbc|tba|unfilled|unallocated|vacant)"
+    r"(?:[ _-]*(?:agency|bank|cover|staff|worker|carer|nurse|rgn|hca|shift))*[ _#-]*[0-9]{0,3}"
+)
 _LARGEST = 10_000_000
 _TRUTH = {"yes": 1, "y": 1, "true": 1, "1": 1, "no": 0, "n": 0, "false": 0, "0": 0}
 
@@ -40,8 +45,10 @@ def converter(
 
     A code column needs `codes`; a key column needs the `scope` that its identifiers name; a truth column may have
     `codes` to "true" and "false".  `reads` is "nhs-number" (key) or "nhs-number-placeholder" (truth) for a column
-    that is taken from one.  Raises ValueError where one of these is missing: a mistake of the program.
+    that is taken from one, "placeholder-worker" (truth) for one taken from a worker's number.  Raises ValueError where one of these is missing: a mistake of the program.
     """
+    if reads == "placeholder-worker":
+        return _worker_placeholder
     if reads:
         return _number_key(decoding, note) if reads == "nhs-number" else _number_placeholder
     if column.kind in (Kind.START, Kind.END, Kind.DATE, Kind.DATE_LATEST):
@@ -118,6 +125,13 @@ def _number_key(decoding: Decoding, note: Note) -> Converter:
 def _number_placeholder(raw: Any) -> Cell:
     number = _nhs_number(raw)
     return 1 if number is None or number.placeholder else 0
+
+
+def _worker_placeholder(raw: Any) -> Cell:
+    """Say whether a worker's number is a line of the rota that anybody may fill."""
+    if type(raw) is not str:
+        raise BadValue("bad_type")
+    return int(_ANYBODY.fullmatch(raw.strip().casefold()) is not None)
 
 
 def _nhs_number(raw: Any) -> Any:

@@ -5,6 +5,7 @@ Sources of the rules: RFC 9110 (Retry-After in seconds or as a date), FHIR R4 se
 send Retry-After as an epoch number, a login page with status 200, or a body that grows without end.
 """
 
+import ssl
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -111,13 +112,15 @@ class Asking:
             with self._client.stream(method, url, params=query, data=form, headers=headers) as response:
                 self._refuse(response)
                 answer = Answer(response.status_code, self._body(response))
-        except httpx.HTTPError:
+        except httpx.HTTPError as fault:
+            if _about_certificate(fault):
+                raise self._untrusted() from None
             raise _Again("no_answer") from None
         except (httpx.InvalidURL, ValueError):
             raise RecordsUnreadable(self._where(), "it gave an address that cannot be one.", _NOT_PREPARED,
                                     "Ask the supplier.") from None
         if answer.status == 200 and _is_web_page(answer.body):
-            raise _Again("web_page", tries=2)
+            raise _Again("web_page" if answer.body.strip() else "no_body", tries=2)
         return answer
 
     def _refuse(self, response: "httpx.Response") -> None:
@@ -172,6 +175,9 @@ class Asking:
             return RecordsUnreadable(self._where(), "it answered with a web page, most likely a login page, instead "
                                      "of records.", _NOT_PREPARED, "Check url in the configuration; if it is right, "
                                      "ask the supplier what stands in front of the interface.")
+        if kind == "no_body":
+            return self._unreadable("it answered with nothing at all.", "Check url in the configuration, then ask the "
+                                    "supplier.")
         if kind == "server_fault":
             return ServerFault(self._where(), "it answers with a fault of its own.", _AGAIN,
                                "If this lasts, ask the supplier.")
@@ -179,6 +185,11 @@ class Asking:
                 "too_slow": "it answers too slowly.", "broken_gzip": "its answers arrive broken."}[kind]
         return SourceUnavailable(self._where(), what, _AGAIN, "If this lasts, check url and the network, then ask the "
                                  "supplier.")
+
+    def _untrusted(self) -> SourceRefused:
+        return SourceRefused(self._where(), "its certificate cannot be trusted.",
+                             f"{_NOT_PREPARED} We never go on without a certificate that we can trust.",
+                             "If the supplier signs its own, put the file of its authority into ca_file.")
 
     def _unreadable(self, what: str, do: str = "Ask the supplier.") -> RecordsUnreadable:
         return RecordsUnreadable(self._where(), what, _NOT_PREPARED, do)
@@ -206,6 +217,14 @@ def connected(source: Source, world: World) -> Iterator[Asking]:
         except UnicodeEncodeError:
             raise ConfigError(f'Source "{source.name}"', "its secret holds characters that cannot be sent.",
                               "Nothing was read or sent.", "Put the secret in again.") from None
+
+
+def _about_certificate(fault: BaseException | None) -> bool:
+    while fault is not None:
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
 
 
 def _retry_after(said: str, now: datetime) -> float:

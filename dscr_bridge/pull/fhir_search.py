@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from dscr_bridge import log
 from dscr_bridge.config import Source
 from dscr_bridge.connector import Connector, Search
-from dscr_bridge.errors import RecordsUnreadable, SourceRefused, SourceUnavailable
+from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, SourceUnavailable
 from dscr_bridge.privacy import Codes, Decoding
 from dscr_bridge.pull import Step
 from dscr_bridge.pull.asking import Asking, ServerFault, connected
@@ -24,6 +24,13 @@ _LEVELS = 10             # of places in places, organisations in organisations, 
 _SPARE = frozenset({"_elements", "_count"})
 _OLDEST_DOSE = timedelta(days=366)
 _WORST_FIRST = (Reading.FAILED, Reading.NOT_PERMITTED, Reading.INCOMPLETE)
+_NOT_OUR_LIMITS = frozenset({"earlier_step", "scope", "not_permitted"})  # told elsewhere, or a state and no fault
+_TEMPORARY = {"server_fault": "it answers with a fault of its own.",
+              "page_expired": "it forgets its place between two pages, again and again."}  # fmt: skip
+_LASTING = {"malformed": "its answers are not valid JSON.",
+            "foreign_link": "its pages lead to another address than the configured one.",
+            "outcome": "it answers with an error instead of records.",
+            "incomplete": "what it gave is not complete."}  # fmt: skip
 
 
 def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
@@ -47,6 +54,7 @@ class _Reader:
         self._asking, self._gathering, self._progress, self._can = asking, gathering, progress, can
         self._ended: dict[str, list[Reading]] = {}
         self._why: Counter[str] = Counter()
+        self._first_why: dict[str, str] = {}  # resource type -> why it was not read, in the word that came first
         self._skipped = frozenset(str(connector.quirks.get("skip", "")).split())
         self._pages: Counter[str] = Counter()
         self._arrived: Counter[str] = Counter()
@@ -151,7 +159,10 @@ class _Reader:
         self._ended.setdefault(resource, []).append(reading)
         if reading is not Reading.READ:
             self._why[why] += 1
-            events.warning("type_not_read", source=self._source.name, resource=resource, state=reading, reason=why)
+            if resource not in self._first_why:
+                events.warning("type_not_read", source=self._source.name, resource=resource, state=reading, reason=why)
+            if self._first_why.get(resource, "earlier_step") == "earlier_step":
+                self._first_why[resource] = why
 
     def finished(self) -> Records:
         """Give the records with how each table's reading ended; raises where no type at all could be read."""
@@ -163,7 +174,16 @@ class _Reader:
         records = self._gathering.finish(note_repeats=False)
         optional = {s.resource for s in self._connector.plan if s.optional}
         records.reading.update(readings(self._connector, ended, optional))
+        records.refusals += self._refusals(records)
         return records
+
+    def _refusals(self, records: Records) -> Iterator[BridgeError]:
+        """Say for people why types were not read whole, where a table is the worse for it."""
+        spoilt = {view.resource for view in self._connector.views
+                  if records.reading.get(view.table, Reading.READ) is not Reading.READ}
+        for resource, why in sorted(self._first_why.items()):
+            if resource in spoilt and why not in _NOT_OUR_LIMITS:
+                yield _not_read(f'Source "{self._source.name}", {resource}', why)
 
     def _nothing_read(self, ended: Mapping[str, Reading]) -> Exception:
         where, now = f'Source "{self._source.name}"', "The return was not prepared."
@@ -183,6 +203,15 @@ class _Reader:
     def _unreadable(self, what: str) -> RecordsUnreadable:
         return RecordsUnreadable(f'Source "{self._source.name}"', what, "The return was not prepared.",
                                  "Check url in the configuration (many end in /fhir or /R4), then ask the supplier.")
+
+
+def _not_read(where: str, why: str) -> BridgeError:
+    now = "The figures that need these records have no value."
+    if why in _TEMPORARY:
+        return SourceUnavailable(where, _TEMPORARY[why], f"{now} The bridge tries again by itself.",
+                                 "If this lasts, ask the supplier.")
+    return RecordsUnreadable(where, _LASTING.get(why, "it does not answer as a FHIR R4 server does."), now,
+                             "Ask the supplier; the connector's README says what the bridge asks for.")
 
 
 def _worst(readings_of_one: list[Reading]) -> Reading:

@@ -66,6 +66,7 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
                 raise _anything(source, position) from None
             gathering.records.findings[Finding(f"file_{kind}", of, f"file {position}")] += 1
             ended[of] = Reading.FAILED
+            gathering.records.refusals.append(_unusable(source, position, of))
         else:
             _refuse_if_changed(source, path, before.st_size, before.st_mtime_ns)
             for resource in {of, *arrived} - {""}:
@@ -187,9 +188,15 @@ def _refuse_if_changed(source: Source, path: Path, size: int, changed_ns: int) -
                                 "Let the export write elsewhere and move finished files into the folder.")
 
 
+def _unusable(source: Source, position: int, of: str) -> RecordsUnreadable:
+    return RecordsUnreadable(f"{_where(source)}, {of}", f"file {position} of its folder, in the order of names, cannot "
+                             "be read as FHIR records.", "Nothing of this file was used.",
+                             "Check that the export finished, then take it again.")
+
+
 def _anything(source: Source, position: int) -> RecordsUnreadable:
-    return RecordsUnreadable(_where(source), f"file {position} of its folder, in the order of names, cannot be read as FHIR "
-                             "records, and its name does not tell which records are missing.",
+    return RecordsUnreadable(_where(source), f"file {position} of its folder, in the order of names, cannot be read as "
+                             "FHIR records, and its name does not tell which records are missing.",
                              "The return was not prepared.", "Check that the export finished, then take it again.")
 
 

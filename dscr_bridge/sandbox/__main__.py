@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     care_record = kinds.add_parser("care-record", help="a simulated care record: a FHIR R4 server over NDJSON files")
     care_record.add_argument("--page-size", type=int, default=50, help="entries on a page when nobody asks (50)")
     care_record.set_defaults(act=_care_record)
-    for one in (receiver, care_record):
+    portal = kinds.add_parser("portal", help="a simulated web portal: log-in, screens, a save for each section")
+    portal.set_defaults(act=_portal)
+    for one in (receiver, care_record, portal):
         one.add_argument("--port", type=int, default=0, help="0 takes a free one")
         one.add_argument("--folder", type=Path, required=True, help="the store, or the NDJSON files")
         one.add_argument("--clock", type=_clock, default=World().now, help="where the clock begins (ISO 8601), or none")
@@ -68,6 +70,13 @@ def _care_record(asked: argparse.Namespace) -> None:
     serving.serve(app, asked.port, while_stdin=asked.while_stdin)
 
 
+def _portal(asked: argparse.Namespace) -> None:
+    from dscr_bridge.sandbox import levers, portal, serving
+
+    app = portal.make(asked.folder, asked.clock, levers.read(asked.levers))
+    serving.serve(app, asked.port, while_stdin=asked.while_stdin)
+
+
 def _homes(asked: argparse.Namespace) -> None:
     from dscr_bridge.sandbox import homes
 
@@ -75,9 +84,10 @@ def _homes(asked: argparse.Namespace) -> None:
 
 
 def _levers(asked: argparse.Namespace) -> None:
-    from dscr_bridge.sandbox import care_faults, faults
+    from dscr_bridge.sandbox import care_faults, faults, portal_faults
 
-    for kind, levers in (("receiver", faults.KINDS), ("care-record", care_faults.KINDS)):
+    kinds = (("receiver", faults.KINDS), ("care-record", care_faults.KINDS), ("portal", portal_faults.KINDS))
+    for kind, levers in kinds:
         sys.stdout.write(f"{kind}\n" + "".join(f"  {name:<18}{says}\n" for name, says in levers.items()))
 
 

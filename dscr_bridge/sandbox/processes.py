@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.returns import instant
 
-Kind = Literal["receiver", "care-record"]
+Kind = Literal["receiver", "care-record", "portal"]
 
 READY_SECONDS = 15.0
 STOP_SECONDS = 5.0

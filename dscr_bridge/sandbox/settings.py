@@ -28,7 +28,8 @@ def write_settings(
         for source in home.sources:
             lines += ["", *_source(source, care_record_url)]
     for provider, name in dict.fromkeys((home.provider, home.provider_name) for home in expected.homes):
-        lines += ["", "[[provider]]", f'id = "{provider}"', f"name = {_text(name)}"]
+        lines += ["", "[[provider]]", f'id = "{provider}"', f"name = {_text(name)}",
+                  'settings = { zero_hours = "direct" }']
         lines += [line for home in expected.homes if home.provider == provider for line in _location(home)]
     path = folder / "config.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dscr_bridge.ledger.states import Event, Happened, SectionRow
-from dscr_bridge.returns import CheckedReturn, Obligation, canonical, instant, number
+from dscr_bridge.returns import CheckedReturn, Figure, Obligation, SectionPayload, canonical, instant, number
 from dscr_bridge.window import LONDON, Window
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def return_document(checked: CheckedReturn) -> bytes:
     """Write a checked return whole, as the ledger keeps it: figures with their states, warnings, what is left out."""
     ret = checked.checked
-    figures = [asdict(f) | {"value": number(f.value), "counted_value": number(f.counted_value)} for f in ret.figures]
+    figures = [_figure(f) for f in ret.figures]
     document = {
         "location": ret.obligation.location, "care_type": ret.obligation.care_type, "window": ret.obligation.window,
         "edition": ret.edition, "fingerprint": ret.fingerprint, "kind": ret.kind, "as_at": instant(ret.as_at),
@@ -27,6 +27,18 @@ def return_document(checked: CheckedReturn) -> bytes:
         "left_out": [{"item": item, "reason": reason} for item, reason in checked.left_out],
     }  # fmt: skip
     return canonical(document)
+
+
+def bodies_of(obligation: Obligation, ledger: "Ledger") -> tuple[SectionPayload, ...]:
+    """Give the exact bytes of every section of the latest revision; none when nothing was ever intended."""
+    sections = ledger.obligation(obligation).sections
+    return tuple(SectionPayload(s.section, ledger.document(s.body_sha256)) for s in sections)
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    said_at = instant(figure.said_at) if figure.said_at else None
+    plain = {"value": number(figure.value), "counted_value": number(figure.counted_value), "said_at": said_at}
+    return asdict(figure) | plain
 
 
 def receipt_of(

@@ -9,7 +9,7 @@ from dscr_bridge.ledger.rows import description
 from dscr_bridge.ledger.states import SETTLED, Happened, ObligationRow
 from dscr_bridge.returns import CheckedReturn, Obligation, figures_sha256
 from dscr_bridge.sending.account import return_document
-from dscr_bridge.sending.drive import Outcome, require_open
+from dscr_bridge.sending.job import Outcome, outcome, require_open
 from dscr_bridge.window import Window
 from dscr_bridge.world import World
 
@@ -38,7 +38,7 @@ def hand_out(
                 "revision": row.revision + 1, "channel": "by-hand", "simulated": world.simulated
             }  # fmt: skip
             row = ledger.record(ret.obligation, Happened.HANDED_OUT, body, return_document(checked))
-        return _outcome(row)
+        return outcome(row)
 
 
 def confirm(
@@ -62,7 +62,7 @@ def confirm(
     with ledger.together():
         _require_unsettled(ledger.obligation(obligation))
         body = {"reference": reference, "entered_at": stamp(entered_at), "by": by, "note": note}
-        return _outcome(ledger.record(obligation, Happened.CONFIRMED_BY_HAND, body))
+        return outcome(ledger.record(obligation, Happened.CONFIRMED_BY_HAND, body))
 
 
 def _require_words(obligation: Obligation, by: str, reference: str) -> None:
@@ -82,7 +82,3 @@ def _require_unsettled(row: ObligationRow) -> None:
             row.obligation.id, "this return is on record already.", "Nothing was changed.",
             "Nothing is left to do; `dscr-bridge receipts` shows the proof.",
         )  # fmt: skip
-
-
-def _outcome(row: ObligationRow) -> Outcome:
-    return Outcome(row.obligation, row.state, row.revision, row.reason, row.next_at)

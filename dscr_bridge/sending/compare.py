@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dscr_bridge.ledger.states import SectionRow
 from dscr_bridge.returns import SectionPayload
 from dscr_bridge.submit import Standing
 from dscr_bridge.window import Window
@@ -50,12 +49,6 @@ def differences(standing: Mapping[str, Standing], bodies: Sequence[SectionPayloa
             if _figure(ours) != _figure(there.get(item)):
                 found.append(Difference(body.section, item, _figure(ours), _figure(there.get(item))))
     return found
-
-
-def is_ours(standing: Mapping[str, Standing], submission_id: str, sections: Sequence[SectionRow]) -> bool:
-    """Say whether every section stands there as the very bytes of this submission."""
-    found = [(standing.get(s.section), s.body_sha256) for s in sections]
-    return all(s is not None and (s.submission_id, s.body_sha256) == (submission_id, sha) for s, sha in found)
 
 
 def in_window(standing: Standing, window: Window) -> bool:

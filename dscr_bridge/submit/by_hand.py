@@ -144,7 +144,7 @@ def _rows(figure: Figure, words: Mapping[str, str], person: Mapping[str, str], l
         label += f'<br><span class="person">You decide</span> {text(person[figure.item])}'
     old = last.get(figure.item)
     total = _row(label, _value(figure.value), _value(old.value) if old else "none", bool(last))
-    parts = sorted((bed_type, n) for bed_type, n in (figure.by or {}).items() if n)
+    parts = sorted((bed_type, n) for bed_type, n in (figure.by or {}).items())
     was = (old.by if old else None) or {}
     return total + "".join(
         _row(text(in_words(bed_type)), str(n), str(was.get(bed_type, "none")), bool(last), "part")

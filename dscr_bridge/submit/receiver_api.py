@@ -6,9 +6,7 @@ that surely never left is ReceiverUnavailable; one that may have arrived is Subm
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -17,12 +15,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dscr_bridge import log
 from dscr_bridge.errors import (
-    BridgeError,
     ConfigError,
     ReceiverUnavailable,
-    SubmissionRefused,
-    SubmissionUnknown,
-    WindowClosed,
 )
 from dscr_bridge.returns import Obligation, SectionPayload
 from dscr_bridge.submit import (
@@ -32,14 +26,23 @@ from dscr_bridge.submit import (
     ReceiptLevel,
     SectionReceipt,
     Standing,
-    Superseded,
     answers,
+)
+from dscr_bridge.submit.replies import (
+    NeverSeen,
+    Reply,
+    date,
+    that_names,
+    unknown,
+    unless_not_readable,
+    unless_refused,
+    unreachable,
+    unreadable,
 )
 from dscr_bridge.submit.tokens import Tokens
 from dscr_bridge.world import World
 
 MOST_BYTES = 1_000_000                 # of an answer; a receipt has a few hundred
-MOST_WAIT = timedelta(hours=1)         # of a Retry-After that is believed
 _TRIES = 3                             # inside one request; between requests the ladder of `sending` decides
 _SHORT = timedelta(seconds=5)          # a wait that is kept inside one request
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -53,13 +56,6 @@ class _NotSent(Exception):
 
 class _NobodyKnows(Exception):
     """The request may have arrived; the answer did not."""
-
-
-@dataclass(frozen=True)
-class _Reply:
-    status: int
-    headers: httpx.Headers
-    raw: bytes
 
 
 class ReceiverApi:
@@ -100,14 +96,14 @@ class ReceiverApi:
         path = f"{_return_path(obligation)}/sections/{quote(section.section, safe='')}"
         headers = {"Idempotency-Key": f"{submission_id}/{section.section}", "Content-Type": "application/json"}
 
-        def once() -> _Reply:
+        def once() -> Reply:
             try:
                 reply = self._authorised("PUT", path, headers, section.body)
             except _NotSent:
-                raise _unreachable(where) from None
+                raise unreachable(where) from None
             except _NobodyKnows:
-                raise _unknown(where, "the answer did not come whole") from None
-            return _unless_refused(reply, where, self._world.now())
+                raise unknown(where, "the answer did not come whole") from None
+            return unless_refused(reply, where, self._world.now())
 
         return self._answer(self._patiently(once))
 
@@ -116,14 +112,14 @@ class ReceiverApi:
         try:
             receipt = answers.receipt(answer.raw)
         except answers.Unbelievable:
-            raise _unknown(submission_id, "the answer is not a receipt") from None
-        return _that_names(receipt, submission_id, section.section, section.sha256)
+            raise unknown(f"{submission_id}, section {section.section}", "the answer is not a receipt") from None
+        return that_names(receipt, submission_id, section.section, section.sha256)
 
     def ask(self, submission_id: str) -> Answer | None:
         """Ask what became of a submission; see `Channel`."""
         try:
             return self._get(f"/v1/submissions/{quote(submission_id, safe='')}", submission_id)
-        except _NeverSeen:
+        except NeverSeen:
             return None
 
     def read_submission(self, answer: Answer, submission_id: str) -> Mapping[str, SectionReceipt]:
@@ -131,10 +127,10 @@ class ReceiverApi:
         try:
             named, receipts = answers.submission(answer.raw)
         except answers.Unbelievable:
-            raise _unknown(submission_id, "the answer cannot be read") from None
+            raise unknown(submission_id, "the answer cannot be read") from None
         if named != submission_id:
-            raise _unknown(submission_id, "the answer is about another submission")
-        return {name: _that_names(r, submission_id, name, r.body_sha256) for name, r in receipts.items()}
+            raise unknown(submission_id, "the answer is about another submission")
+        return {name: that_names(r, submission_id, name, r.body_sha256) for name, r in receipts.items()}
 
     def read_back(self, obligation: Obligation) -> Answer:
         """Read what stands at the receiver; see `Channel`."""
@@ -145,22 +141,22 @@ class ReceiverApi:
         try:
             about, sections = answers.standing(answer.raw)
         except answers.Unbelievable:
-            raise _unreadable(obligation.id) from None
+            raise unreadable(obligation.id) from None
         if about != (obligation.location, obligation.care_type, obligation.window):
-            raise _unreadable(obligation.id)
+            raise unreadable(obligation.id)
         return sections
 
     def _get(self, path: str, where: str) -> Answer:
-        def once() -> _Reply:
+        def once() -> Reply:
             try:
                 reply = self._authorised("GET", path, {}, None)
             except (_NotSent, _NobodyKnows):
-                raise _unreachable(where) from None
-            return _unless_not_readable(reply, where, self._world.now())
+                raise unreachable(where) from None
+            return unless_not_readable(reply, where, self._world.now())
 
         return self._answer(self._patiently(once))
 
-    def _authorised(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> _Reply:
+    def _authorised(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         """Ask with a token; if it was refused (401: nothing was stored), once more with a new one."""
         if self._tokens is None:
             return self._exchange(method, path, headers, body)
@@ -171,11 +167,11 @@ class ReceiverApi:
         self._tokens.forget(token)
         return self._exchange(method, path, {**headers, "Authorization": f"Bearer {self._tokens.current()}"}, body)
 
-    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> _Reply:
+    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         ends_at = self._world.now() + timedelta(seconds=2 * self._seconds)
         try:
             with self._client.stream(method, self._url + path, headers=dict(headers), content=body) as response:
-                return _Reply(response.status_code, response.headers, self._body(response, ends_at))
+                return Reply(response.status_code, response.headers, self._body(response, ends_at))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
             raise _NotSent from None
         except httpx.HTTPError:
@@ -190,7 +186,7 @@ class ReceiverApi:
                 raise _NobodyKnows
         return bytes(raw)
 
-    def _patiently(self, once: Callable[[], _Reply]) -> _Reply:
+    def _patiently(self, once: Callable[[], Reply]) -> Reply:
         """Repeat what surely did not arrive, a few times, by the world's clock and sleep."""
         return Retrying(
             sleep=self._world.sleep, retry=retry_if_exception(_worth_repeating), wait=self._wait,
@@ -204,140 +200,8 @@ class ReceiverApi:
         chance = self._world.random_bytes(1)[0] / 255
         return float(2 ** (state.attempt_number - 1)) * (0.5 + chance / 2)
 
-    def _answer(self, reply: _Reply) -> Answer:
-        return Answer(reply.status, reply.raw, self._world.now(), _date(reply.headers.get("Date")))
-
-
-class _NeverSeen(Exception):
-    """The receiver says that there is no such submission."""
-
-
-def _unless_refused(reply: _Reply, where: str, now: datetime) -> _Reply:
-    """Give the reply to a PUT if it may be a receipt; otherwise raise what is known."""
-    if 200 <= reply.status < 300:
-        return reply
-    problem = _problem(reply)
-    if problem is None:
-        # A proxy, a login page, a half-broken receiver: the return may lie behind it or not.
-        raise _unknown(where, f"the answer ({reply.status}) is not one of the receiver's own")
-    if problem.word in ("maintenance", "too-many-requests"):
-        raise _asked_to_wait(reply, where, now)
-    if reply.status >= 500:
-        raise _unknown(where, f"the receiver failed ({reply.status})")
-    raise _refusal(problem, where)
-
-
-def _unless_not_readable(reply: _Reply, where: str, now: datetime) -> _Reply:
-    """Give the reply to a GET if it was answered; nothing was sent, so every doubt is ReceiverUnavailable."""
-    if reply.status == 200:
-        return reply
-    problem = _problem(reply)
-    if reply.status in (429, 503):
-        raise _asked_to_wait(reply, where, now)
-    if problem is not None and problem.word == "not-found":
-        raise _NeverSeen
-    if problem is not None and reply.status < 500:
-        raise _refusal(problem, where)
-    if problem is None and 300 <= reply.status < 500:
-        raise SubmissionRefused(
-            where, f"what answered ({reply.status}) is not the receiver.", "Nothing was sent.",
-            "Check the receiver's url in the configuration, and whether a proxy stands in between.",
-        )  # fmt: skip
-    raise _unreadable(where)
-
-
-_REFUSALS = {
-    "unauthorised": ("the receiver refused our login", "Ask the receiver's support whether the account is still good."),
-    "not-permitted": ("this account may not report for this location",
-                      "Ask the receiver's support to give the account the location."),
-    "unknown-location": ("the receiver does not know this location",
-                         "Check cqc_location_id in the configuration; ask the receiver's support to add the location."),
-    "key-reused": ("the receiver holds other bytes under the same submission id",
-                   "Run `dscr-bridge verify`; then ask the integrator, who must compare the two."),
-}  # fmt: skip
-
-
-def _refusal(problem: answers.Problem, where: str) -> BridgeError:
-    if problem.word in ("window-closed", "window-not-open"):
-        return WindowClosed(
-            where, "the receiver says that the reporting window is not open.", "Nothing was accepted.",
-            "Compare this computer's clock and the window (`dscr-bridge windows`) with the receiver's.",
-        )  # fmt: skip
-    if problem.word == "superseded":
-        return Superseded(
-            where, "a later revision stands at the receiver already.", "Nothing was overwritten.",
-            "Look at what stands there; send again to put newer figures in its place.",
-        )  # fmt: skip
-    if problem.word == "invalid-figures":
-        named = ", ".join(i for i in problem.items if i.replace("_", "").isalnum() and len(i) <= 80) or "the section"
-        return SubmissionRefused(
-            where, f"the receiver did not accept the figures of {named}.", "Nothing of this section was accepted.",
-            "Look at these figures with `dscr-bridge preview`, mend them in the record, and send again.",
-        )  # fmt: skip
-    what, do = _REFUSALS.get(problem.word, (f"the receiver refused it ({problem.word})", "Tell the integrator."))
-    return SubmissionRefused(where, f"{what}.", "Nothing was accepted, and the bridge does not try by itself.", do)
-
-
-def _that_names(receipt: SectionReceipt, submission_id: str, section: str, sha256: str) -> SectionReceipt:
-    if (receipt.submission_id, receipt.section, receipt.body_sha256) != (submission_id, section, sha256):
-        raise _unknown(submission_id, "the receipt is for something else than was sent")
-    return receipt
-
-
-def _unreachable(where: str) -> ReceiverUnavailable:
-    return ReceiverUnavailable(
-        where, "the receiver could not be reached.", "Nothing was sent; the bridge tries again by itself.",
-        "If this goes on, check the network and the receiver's own status page.",
-    )  # fmt: skip
-
-
-def _unreadable(where: str) -> ReceiverUnavailable:
-    return ReceiverUnavailable(
-        where, "the receiver answered with something that cannot be read.",
-        "Nothing was sent; the bridge tries again by itself.",
-        "If this goes on, the receiver may be under maintenance: ask its support.",
-    )  # fmt: skip
-
-
-def _unknown(where: str, what: str) -> SubmissionUnknown:
-    return SubmissionUnknown(
-        where, f"{what}, so it is not known whether the figures arrived.",
-        "The bridge asks the receiver before it sends anything again.",
-        "Nothing, for now; if it stays like this for an hour, look at the return on the platform.",
-    )  # fmt: skip
-
-
-def _asked_to_wait(reply: _Reply, where: str, now: datetime) -> AskedToWait:
-    return AskedToWait(
-        where, "the receiver asked us to come back later.", "Nothing was sent; the bridge tries again by itself.",
-        "Nothing, for now; if it goes on near the close, enter the figures by hand.",
-        _retry_after(reply.headers.get("Retry-After"), now),
-    )  # fmt: skip
-
-
-def _retry_after(text: str | None, now: datetime) -> timedelta:
-    """Read Retry-After (seconds or an HTTP date), from nothing to an hour; nonsense is no wish."""
-    wait = timedelta(0)
-    if text is not None and text.strip().isascii() and text.strip().isdigit():
-        seconds = min(int(text.strip()[:12]), 10**10)
-        # Some servers send the absolute time as seconds since 1970.
-        wait = timedelta(seconds=seconds) if seconds < 10**9 else datetime.fromtimestamp(seconds, UTC) - now
-    elif (at := _date(text)) is not None:
-        wait = at - now
-    return min(max(wait, timedelta(0)), MOST_WAIT)
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _problem(reply: _Reply) -> answers.Problem | None:
-    is_problem = reply.headers.get("Content-Type", "").startswith("application/problem+json")
-    return answers.problem(reply.raw) if is_problem else None
+    def _answer(self, reply: Reply) -> Answer:
+        return Answer(reply.status, reply.raw, self._world.now(), date(reply.headers.get("Date")))
 
 
 def _worth_repeating(error: BaseException) -> bool:

@@ -240,9 +240,9 @@ def safe(step: Step) -> bool:
     """Say whether evaluating a step can never raise BadValue."""
     match step:
         case steps.Compare(op=op, left=left, right=right):
-            known = family(left.type) is not None and family(left.type) == family(right.type)
+            known = family(left.type) is not None and family(right.type) is not None
             single = left.single and right.single
-            return (op in ("=", "!=") or (single and known)) and safe(left) and safe(right)
+            return known and (single or op in ("=", "!=")) and safe(left) and safe(right)
         case steps.Here() | steps.Value() | steps.Position() | steps.Root() | steps.Choice() | steps.ReferenceKey():
             return True
         case steps.ResourceKey():

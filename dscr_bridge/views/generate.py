@@ -132,8 +132,11 @@ class _Writer:
             lines.append(f"{ind}if {cell} is not None: {cell} = {self.converted(column, cell)}")
         if column.needed:
             lines.append(f"{ind}if {cell} is None: raise BadValue('missing')")
-        plain = column.convert is None and not column.needed and safe(column.step) and column.step.single
-        return lines if plain else [*self.mark(spec.element, ind), *lines]
+        step = column.step
+        sure = step.single and safe(step) and (step.type is not None or isinstance(step, steps.Value))
+        if sure and column.convert is None and not column.needed:
+            return lines
+        return [*self.mark(spec.element, ind), *lines]
 
     def converted(self, column: PlannedColumn, cell: str) -> str:
         """Write the conversion of a value; a converter that remembers is looked up."""

@@ -22,11 +22,13 @@ SELECT loc_key, item_id, origin, bed_type, value, as_at FROM (
 WHERE n = 1;
 
 CREATE TEMP TABLE said AS
-SELECT loc_key, item_id, origin, whole, CASE WHEN whole THEN whole_value ELSE split_sum END AS value FROM (
+SELECT loc_key, item_id, origin, whole, CASE WHEN whole THEN whole_value ELSE split_sum END AS value,
+       CASE WHEN whole THEN whole_at ELSE split_at END AS said_at FROM (
   SELECT loc_key, item_id, origin,
          COALESCE(MAX(CASE WHEN bed_type IS NULL THEN as_at END), '')
            >= COALESCE(MAX(CASE WHEN bed_type IS NOT NULL THEN as_at END), '') AS whole,
          MAX(CASE WHEN bed_type IS NULL THEN value END) AS whole_value,
+         MAX(CASE WHEN bed_type IS NULL THEN as_at END) AS whole_at, MIN(CASE WHEN bed_type IS NOT NULL THEN as_at END) AS split_at,
          SUM(CASE WHEN bed_type IS NOT NULL THEN CAST(value AS NUMERIC) END) AS split_sum
   FROM said_newest GROUP BY loc_key, item_id, origin);
 
@@ -38,18 +40,35 @@ WHERE CAST(CAST(value AS INTEGER) AS TEXT) = CAST(value AS TEXT) AND CAST(value 
 --    with family) keeps theirs as well.  A person who has died is not resident, whatever the stay says.
 CREATE TEMP TABLE died AS SELECT DISTINCT survivor_key FROM person WHERE deceased = 1;
 
+-- A record that closes the stay when somebody goes to hospital: on leave for a set number of days, unless the person has
+-- come back in a newer stay, here or elsewhere.
+CREATE TEMP TABLE hospital_leave AS
+SELECT h.stay_key FROM stay h JOIN param LEFT JOIN person p ON p.person_key = h.person_key
+JOIN (SELECT COALESCE(p.survivor_key, s.person_key) AS person, MAX(s.start_at) AS newest
+      FROM stay s JOIN param LEFT JOIN person p ON p.person_key = s.person_key
+      WHERE s.kind = 'residential' AND s.state NOT IN ('planned', 'void') AND s.start_at <= as_at GROUP BY 1) b
+  ON b.person = COALESCE(p.survivor_key, h.person_key)
+WHERE h.kind = 'residential' AND h.state = 'to_hospital' AND h.end_at > hospital_since AND h.end_at <= as_at
+  AND b.newest < h.end_at;
+
 CREATE TEMP TABLE open_stay AS
-SELECT s.stay_key, s.person_key, COALESCE(p.survivor_key, s.person_key) AS person, s.loc_key, s.state, s.start_at,
-       d.survivor_key IS NOT NULL AS dead
+SELECT s.stay_key, s.person_key, COALESCE(p.survivor_key, s.person_key) AS person, s.loc_key, s.start_at, s.bed_type,
+       CASE WHEN h.stay_key IS NOT NULL THEN 'current_absent' WHEN s.state = 'to_hospital' THEN 'current' ELSE s.state END AS state,
+       CASE s.state WHEN 'to_hospital' THEN s.end_at END AS left_at, d.survivor_key IS NOT NULL AS dead
 FROM stay s JOIN param LEFT JOIN person p ON p.person_key = s.person_key
      LEFT JOIN died d ON d.survivor_key = COALESCE(p.survivor_key, s.person_key)
-WHERE s.kind = 'residential' AND s.state IN ('current', 'current_absent', 'unresolved')
-  AND s.start_at <= as_at AND (s.end_at IS NULL OR s.end_at > as_at);
+     LEFT JOIN hospital_leave h ON h.stay_key = s.stay_key
+WHERE s.kind = 'residential' AND s.start_at <= as_at
+  AND (h.stay_key IS NOT NULL OR (s.state IN ('current', 'current_absent', 'unresolved') AND (s.end_at IS NULL OR s.end_at > as_at))
+       OR (s.state = 'to_hospital' AND s.end_at > as_at));
 
+-- The bed of a stay on hospital leave is the one it used until then, whatever became of the assignment.
 CREATE TEMP TABLE open_use AS
-SELECT s.stay_key, s.person, s.loc_key, b.bed_key, b.role, b.start_at
+SELECT s.stay_key, s.person, s.loc_key, b.bed_key, CASE b.role WHEN 'held' THEN 'held' ELSE 'active' END AS role, b.start_at
 FROM open_stay s JOIN stay_bed b ON b.stay_key = s.stay_key JOIN param
-WHERE b.role IN ('active', 'held') AND b.start_at <= as_at AND (b.end_at IS NULL OR b.end_at > as_at);
+WHERE b.start_at <= as_at
+  AND ((b.role IN ('active', 'held') AND (b.end_at IS NULL OR b.end_at > as_at))
+       OR (s.left_at IS NOT NULL AND b.role <> 'planned' AND (b.end_at IS NULL OR b.end_at >= s.left_at)));
 
 -- Two stays or two beds that began at the same moment: what they are decides, not their keys, which are new in every
 -- run; so the same records always give the same figures.
@@ -58,9 +77,10 @@ SELECT person FROM open_stay GROUP BY person HAVING COUNT(*) > 1
 UNION SELECT person FROM open_use WHERE role = 'active' GROUP BY stay_key HAVING COUNT(*) > 1;
 
 CREATE TEMP TABLE bed_mark AS
-SELECT b.bed_key, printf('%s %s %d %d %d %d %s', b.state = 'out_of_capacity', b.loc_key, COUNT(DISTINCT o.person),
-                         COUNT(DISTINCT r.res_key), b.places, COALESCE(b.accepting, -1), b.state || COALESCE(b.bed_type, '')) AS mark
-FROM bed b JOIN open_use o ON o.bed_key = b.bed_key LEFT JOIN reservation r ON r.bed_key = b.bed_key
+SELECT b.bed_key, printf('%s %s %d %d %d %d %s %s', b.state = 'out_of_capacity', b.loc_key, COUNT(DISTINCT o.person),
+                         COUNT(DISTINCT r.res_key), b.places, COALESCE(b.accepting, -1), b.state || COALESCE(b.bed_type, ''),
+                         COALESCE(b.flexible, 0) || COALESCE(MIN(s.bed_type) || MAX(s.bed_type), '')) AS mark
+FROM bed b JOIN open_use o ON o.bed_key = b.bed_key JOIN open_stay s ON s.stay_key = o.stay_key LEFT JOIN reservation r ON r.bed_key = b.bed_key
 WHERE b.bed_key IN (SELECT bed_key FROM open_use WHERE person IN (SELECT person FROM contested))
 GROUP BY b.bed_key;
 
@@ -71,7 +91,7 @@ WHERE o.person IN (SELECT person FROM contested) GROUP BY o.stay_key;
 
 CREATE TEMP TABLE current_stay AS
 SELECT s.stay_key, person, loc_key, state,
-       ROW_NUMBER() OVER (PARTITION BY person, state ORDER BY start_at DESC, loc_key, m.mark DESC, s.stay_key) AS n
+       ROW_NUMBER() OVER (PARTITION BY person, state ORDER BY start_at DESC, loc_key, m.mark DESC, s.bed_type, s.stay_key) AS n
 FROM open_stay s LEFT JOIN stay_mark m ON m.stay_key = s.stay_key WHERE dead = 0 AND state <> 'unresolved';
 
 CREATE TEMP TABLE resident_stay AS
@@ -99,7 +119,7 @@ WHERE unresolved_off_sale = 1 AND u.role = 'active' AND c.bed_key IS NULL
   AND u.stay_key NOT IN (SELECT stay_key FROM resident_stay)
 UNION
 SELECT b.bed_key FROM stay s JOIN stay_bed b ON b.stay_key = s.stay_key JOIN param
-WHERE s.kind = 'residential' AND s.state = 'ended' AND b.role IN ('active', 'past')
+WHERE s.kind = 'residential' AND s.state IN ('ended', 'to_hospital') AND b.role IN ('active', 'past')
   AND COALESCE(b.end_at, s.end_at) > turnaround_since AND COALESCE(b.end_at, s.end_at) <= as_at;
 
 CREATE TEMP TABLE live_reservation AS
@@ -112,10 +132,10 @@ SELECT loc_key, bed_key, places FROM live_reservation, param WHERE strength = 'f
 
 -- 3. One row per bed of the capacity: used, then reserved, then unusable, then accepting.  A stay beats a flag.
 CREATE TEMP TABLE bed_state AS
-SELECT bed_key, loc_key, bed_type, state, places, used, reserved, places - used - reserved AS free, usable,
+SELECT bed_key, loc_key, bed_type, flexible, state, places, used, reserved, places - used - reserved AS free, usable, said,
        CASE WHEN usable AND said = 1 THEN places - used - reserved ELSE 0 END AS accepting,
        usable AND said IS NULL AND places - used - reserved > 0 AS unsaid
-FROM (SELECT b.bed_key, b.loc_key, b.bed_type, b.state, b.places,
+FROM (SELECT b.bed_key, b.loc_key, b.bed_type, b.flexible, b.state, b.places,
              MIN(b.places, COALESCE(u.used, 0)) AS used,
              MIN(b.places - MIN(b.places, COALESCE(u.used, 0)), COALESCE(r.places, 0)) AS reserved,
              b.state = 'available' AND b.bed_key NOT IN (SELECT bed_key FROM bed_off_sale) AS usable,
@@ -139,7 +159,7 @@ CREATE TEMP TABLE loose_reservation AS
 SELECT loc_key, SUM(places) AS n FROM firm_reservation WHERE bed_key IS NULL GROUP BY loc_key;
 
 CREATE TEMP TABLE home_sum AS
-SELECT l.loc_key, b.n_beds, b.places AS found, COALESCE(b.unsaid, 0) AS unsaid, COALESCE(b.untyped, 0) AS untyped,
+SELECT l.loc_key, b.n_beds, b.places AS found, COALESCE(b.unsaid, 0) AS unsaid,
        COALESCE(cd.n, b.places, cf.n) AS capacity, cd.n AS capacity_declared,
        COALESCE(b.used, 0) + COALESCE(s.n, 0) AS used,
        COALESCE(b.reserved, 0) + COALESCE(r.n, 0) AS reserved,
@@ -147,7 +167,7 @@ SELECT l.loc_key, b.n_beds, b.places AS found, COALESCE(b.unsaid, 0) AS unsaid, 
        COALESCE(s.n, 0) AS loose, COALESCE(r.n, 0) AS loose_reserved, od.n AS occupied_declared, rd.n AS reserved_declared
 FROM location l
 LEFT JOIN (SELECT loc_key, COUNT(*) AS n_beds, SUM(places) AS places, SUM(used) AS used, SUM(reserved) AS reserved,
-                  SUM(accepting) AS accepting, SUM(unsaid) AS unsaid, SUM(bed_type IS NULL) AS untyped
+                  SUM(accepting) AS accepting, SUM(unsaid) AS unsaid
            FROM bed_state GROUP BY loc_key) b ON b.loc_key = l.loc_key
 LEFT JOIN loose_resident s ON s.loc_key = l.loc_key
 LEFT JOIN loose_reservation r ON r.loc_key = l.loc_key
@@ -171,47 +191,86 @@ CREATE TEMP TABLE place AS
 SELECT loc_key, 'capacity' AS state, found AS n FROM home WHERE found IS NOT NULL
 UNION ALL SELECT loc_key, 'occupied', occupied FROM home
 UNION ALL SELECT loc_key, 'reserved', reserved_places FROM home
-UNION ALL SELECT loc_key, 'accepting', accepting_places FROM home WHERE accepting_places IS NOT NULL;
+UNION ALL SELECT loc_key, 'accepting', accepting_places FROM home WHERE accepting_places IS NOT NULL
+UNION ALL SELECT loc_key, 'not_available',
+                 MAX(0, capacity - COALESCE(occupied_declared, occupied) - COALESCE(reserved_declared, reserved_places) - accepting_places)
+          FROM home WHERE accepting_places IS NOT NULL;
 
--- The split by bed type: the same sums by type.  Stays and reservations without a bed go to the provider's default
--- type; without one, or where a bed has no type, there is no split and the total stands.
+-- The split by bed type: the same sums by type.  A flexible bed of a dual-registered home counts, where it is occupied,
+-- under the care category of the placement in it, and where it is vacant under the type that the home offers it as;
+-- never by a diagnosis.  One that cannot be told leaves the split out and the total stands.
+CREATE TEMP TABLE flexible_use AS
+SELECT c.bed_key, COUNT(DISTINCT o.bed_type) AS kinds, COUNT(o.bed_type) < COUNT(*) AS untold, MIN(o.bed_type) AS only_kind
+FROM bed_claim c JOIN open_stay o ON o.stay_key = c.stay_key JOIN bed b ON b.bed_key = c.bed_key AND b.flexible = 1
+WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key;
+
+CREATE TEMP TABLE bed_part AS
+SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_state WHERE COALESCE(flexible, 0) = 0
+UNION ALL
+SELECT s.loc_key, COALESCE(s.bed_type, flexible_offered_as), s.places - s.used, 0, s.reserved, s.accepting
+FROM bed_state s, param WHERE s.flexible = 1 AND s.used < s.places
+UNION ALL
+SELECT s.loc_key, CASE WHEN u.kinds = 1 AND NOT u.untold THEN u.only_kind END, s.used, s.used, 0, 0
+FROM bed_state s JOIN flexible_use u ON u.bed_key = s.bed_key WHERE s.used > 0 AND (u.kinds < 2 OR u.untold OR s.used < 2)
+UNION ALL
+SELECT s.loc_key, t.bed_type, t.n, t.n, 0, 0
+FROM bed_state s JOIN flexible_use u ON u.bed_key = s.bed_key AND u.kinds > 1 AND NOT u.untold
+JOIN (SELECT c.bed_key, o.bed_type, COUNT(DISTINCT c.person) AS n FROM bed_claim c JOIN open_stay o ON o.stay_key = c.stay_key
+      WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key, o.bed_type) t ON t.bed_key = s.bed_key
+WHERE s.used > 1;
+
+-- Stays and reservations without a bed go to the provider's default type; without one there is no split either.
 CREATE TEMP TABLE place_by_type AS
 SELECT c.loc_key, c.bed_type, SUM(c.places) AS capacity, SUM(c.used) AS occupied, SUM(c.reserved) AS reserved,
-       MAX(0, SUM(c.accepting)) AS accepting
-FROM (SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_state
+       MAX(0, SUM(c.accepting)) AS accepting,
+       SUM(c.places) - SUM(c.used) - SUM(c.reserved) - MAX(0, SUM(c.accepting)) AS not_available
+FROM (SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_part
       UNION ALL
       SELECT loc_key, default_bed_type, 0, loose, loose_reserved, -loose - loose_reserved FROM home, param
       WHERE loose + loose_reserved > 0) c
-WHERE c.loc_key NOT IN (SELECT loc_key FROM home, param
-                        WHERE untyped > 0 OR (loose + loose_reserved > 0 AND default_bed_type IS NULL))
+WHERE c.loc_key NOT IN (SELECT loc_key FROM bed_part WHERE bed_type IS NULL)
+  AND c.loc_key NOT IN (SELECT loc_key FROM home, param WHERE loose + loose_reserved > 0 AND default_bed_type IS NULL)
 GROUP BY c.loc_key, c.bed_type;
 
--- 5. Home care: people with a current service, each once.
+-- 5. Home care: people with a current service, each once.  A tenant who is given no regulated personal care is none.
 CREATE TEMP TABLE open_service AS
 SELECT s.loc_key, s.person_key, COALESCE(p.survivor_key, s.person_key) AS person, d.survivor_key IS NOT NULL AS dead
 FROM service_user s JOIN param LEFT JOIN person p ON p.person_key = s.person_key
      LEFT JOIN died d ON d.survivor_key = COALESCE(p.survivor_key, s.person_key)
 WHERE (s.state = 'current' OR (s.state = 'on_hold' AND on_hold_counts = 1))
+  AND (COALESCE(s.personal_care, 1) = 1 OR without_personal_care_counts = 1)
   AND s.start_at <= as_at AND (s.end_at IS NULL OR s.end_at > as_at);
 
 CREATE TEMP TABLE person_served AS SELECT DISTINCT loc_key, person, 1 AS n FROM open_service WHERE dead = 0;
 
 -- 6. Staff: heads, not posts.  One cell per worker at a location (and care type, where a location has two): direct
---    before bank before agency, then nurse, care providing, non-care providing.  Bank and agency workers count if they
---    worked a shift here in the last days.
+--    before bank before agency, then nurse, care providing, non-care providing.  Agency workers count if they worked a
+--    shift here in the last days; bank workers have a rule of their own.  What "zero hours" means and whether Shared
+--    Lives carers count, the provider says once; until then the figures that they touch are incomplete.
 CREATE TEMP TABLE location_kind AS
 SELECT loc_key, CASE COUNT(*) WHEN 1 THEN MIN(care_type) END AS only_care_type FROM location GROUP BY loc_key;
 
+CREATE TEMP TABLE settled_post AS
+SELECT t.post_key, t.worker_key, t.loc_key, t.care_type, t.active, t.start_at, t.end_at, t.last_shift_at,
+       COALESCE(t.placeholder, 0) AS placeholder,
+       CASE WHEN t.role_group = 'shared_lives' THEN COALESCE(shared_lives_as, 'operator_choice') ELSE t.role_group END AS role_group,
+       CASE WHEN t.role_group = 'shared_lives' THEN 'direct'
+            WHEN t.engagement = 'zero_hours' THEN COALESCE(zero_hours_as, 'operator_choice') ELSE t.engagement END AS engagement,
+       CASE WHEN t.role_group = 'shared_lives' THEN CASE WHEN shared_lives_as IS NULL THEN 'shared_lives_unsettled' END
+            WHEN t.engagement = 'zero_hours' AND zero_hours_as IS NULL THEN 'zero_hours_unsettled' END AS asks
+FROM staff_post t JOIN param;
+
 CREATE TEMP TABLE open_post AS
-SELECT t.post_key, t.worker_key, t.loc_key, t.engagement, t.role_group,
+SELECT t.post_key, t.worker_key, t.loc_key, t.engagement, t.role_group, t.asks, t.placeholder,
        COALESCE(k.only_care_type, t.care_type, unplaced_care_type) AS care_type,
        CASE t.engagement
          WHEN 'agency' THEN COALESCE(t.last_shift_at > agency_since AND t.last_shift_at <= as_at, 0)
-         WHEN 'bank' THEN COALESCE(t.last_shift_at > bank_since AND t.last_shift_at <= as_at, 0)
+         WHEN 'bank' THEN bank_listed = 1 OR COALESCE(t.last_shift_at > bank_since AND t.last_shift_at <= as_at, 0)
          ELSE 1 END AS at_work
-FROM staff_post t JOIN location_kind k ON k.loc_key = t.loc_key JOIN param
+FROM settled_post t JOIN location_kind k ON k.loc_key = t.loc_key JOIN param
 WHERE COALESCE(t.active, 1) = 1 AND t.start_at <= as_at AND (t.end_at IS NULL OR t.end_at > as_at);
 
+-- "Agency 1" stands for shifts, never for a person, so it is no worker.
 CREATE TEMP TABLE worker AS
 SELECT worker_key, loc_key, care_type, engagement, role_group, 1 AS n FROM (
   SELECT worker_key, loc_key, care_type, engagement, role_group,
@@ -219,7 +278,7 @@ SELECT worker_key, loc_key, care_type, engagement, role_group, 1 AS n FROM (
            CASE engagement WHEN 'direct' THEN 0 WHEN 'bank' THEN 1 ELSE 2 END,
            CASE role_group WHEN 'registered_nurse' THEN 0 WHEN 'care_providing' THEN 1 ELSE 2 END, post_key) AS nth
   FROM open_post
-  WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL
+  WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL AND placeholder = 0
     AND role_group IN ('registered_nurse', 'care_providing', 'non_care_providing'))
 WHERE nth = 1;
 
@@ -255,13 +314,14 @@ CREATE TEMP TABLE vaccinated_worker AS
 SELECT c.loc_key, c.care_type, c.worker_key, c.engagement, c.role_group, v.disease, 1 AS n
 FROM worker c JOIN vaccinated v ON v.subject_kind = 'worker' AND v.subject = c.worker_key;
 
--- 9. Hours: the newest row of each kind for exactly the last complete calendar month; paid, rostered and delivered
---    hours never stand in for one another.  Two different rows of one kind are a contradiction, not a sum.
+-- 9. Hours: for exactly the last complete calendar month a final row, else a provisional one, and of those the newest;
+--    paid, rostered and delivered hours never stand in for one another.  Two that differ are a contradiction, not a sum.
 CREATE TEMP TABLE monthly_hours AS
-SELECT loc_key, care_type, measure, unit, MAX(value) AS n, COUNT(DISTINCT value) > 1 AS contradicted FROM (
+SELECT loc_key, care_type, measure, unit, MAX(value) AS n, COUNT(DISTINCT value) > 1 AS contradicted, provisional FROM (
   SELECT h.loc_key, COALESCE(k.only_care_type, h.care_type) AS care_type, h.measure, h.unit, h.value,
+         COALESCE(h.provisional, 0) AS provisional,
          RANK() OVER (PARTITION BY h.loc_key, COALESCE(k.only_care_type, h.care_type), h.measure, h.unit
-                      ORDER BY COALESCE(h.as_at, '') DESC) AS nth
+                      ORDER BY COALESCE(h.provisional, 0), COALESCE(h.as_at, '') DESC) AS nth
   FROM hours h JOIN location_kind k ON k.loc_key = h.loc_key JOIN param
   WHERE h.period_start = month_start AND h.period_end = month_end)
 WHERE nth = 1 GROUP BY loc_key, care_type, measure, unit;
@@ -271,12 +331,25 @@ WHERE nth = 1 GROUP BY loc_key, care_type, measure, unit;
 CREATE TEMP TABLE open_question AS
 SELECT loc_key, care_type, 'role_unmapped' AS question, engagement, NULL AS role_group,
        COUNT(DISTINCT worker_key) AS n
-FROM open_post p WHERE role_group = 'operator_choice' AND engagement <> 'operator_choice' AND at_work = 1
+FROM open_post p WHERE role_group = 'operator_choice' AND engagement <> 'operator_choice' AND at_work = 1 AND asks IS NULL
+  AND placeholder = 0
 GROUP BY loc_key, care_type, engagement
 UNION ALL
 SELECT loc_key, care_type, 'engagement_unmapped', NULL, CASE role_group WHEN 'operator_choice' THEN NULL ELSE role_group END,
        COUNT(DISTINCT worker_key)
-FROM open_post WHERE engagement = 'operator_choice' AND role_group <> 'excluded' GROUP BY loc_key, care_type, 5
+FROM open_post WHERE engagement = 'operator_choice' AND role_group <> 'excluded' AND asks IS NULL AND placeholder = 0
+GROUP BY loc_key, care_type, 5
+UNION ALL
+SELECT loc_key, care_type, asks, CASE asks WHEN 'shared_lives_unsettled' THEN 'direct' END,
+       CASE WHEN asks = 'shared_lives_unsettled' THEN 'care_providing' WHEN role_group <> 'operator_choice' THEN role_group END,
+       COUNT(DISTINCT worker_key)
+FROM open_post WHERE asks IS NOT NULL AND role_group <> 'excluded' AND placeholder = 0 GROUP BY loc_key, care_type, asks, 5
+UNION ALL
+-- The heads behind a placeholder are not known: the count is asked, where a provider has not said that they are listed.
+SELECT loc_key, care_type, 'placeholder_worker', CASE WHEN engagement <> 'operator_choice' THEN engagement END,
+       CASE WHEN role_group <> 'operator_choice' THEN role_group END, COUNT(DISTINCT worker_key)
+FROM open_post JOIN param WHERE placeholder = 1 AND at_work = 1 AND role_group <> 'excluded' AND placeholders_asked = 1
+GROUP BY loc_key, care_type, 4, 5
 UNION ALL
 SELECT loc_key, care_type, 'absence_unmapped', 'direct', role_group, COUNT(DISTINCT worker_key)
 FROM open_absence o WHERE category = 'operator_choice'
@@ -299,7 +372,7 @@ UNION ALL SELECT loc_key, 'care_home', 'bed_status_conflict', COUNT(*)
 FROM bed_state WHERE used > 0 AND state = 'unavailable' GROUP BY loc_key
 UNION ALL SELECT loc_key, 'care_home', 'reservation_tentative', COUNT(*)
 FROM live_reservation WHERE strength = 'tentative' GROUP BY loc_key
-UNION ALL SELECT loc_key, 'care_home', 'stay_without_bed', n FROM loose_resident
+UNION ALL SELECT loc_key, 'care_home', 'stay_without_bed', loose FROM home WHERE loose > 0 AND n_beds IS NOT NULL
 UNION ALL SELECT h.loc_key, 'care_home', 'over_capacity', 1
 FROM home h JOIN (SELECT loc_key, COUNT(*) AS n FROM resident GROUP BY loc_key) r ON r.loc_key = h.loc_key
 WHERE r.n > h.capacity OR h.used > h.capacity
@@ -325,7 +398,7 @@ UNION ALL SELECT loc_key, 'care_home', 'capacity_differs', 1
 FROM home WHERE n_beds IS NOT NULL AND capacity_declared <> found
 UNION ALL SELECT p.loc_key, p.care_type, 'agency_no_shift', COUNT(DISTINCT p.worker_key)
 FROM open_post p LEFT JOIN worker w ON w.worker_key = p.worker_key AND w.loc_key = p.loc_key AND w.care_type = p.care_type
-WHERE p.engagement IN ('agency', 'bank') AND p.at_work = 0 AND w.worker_key IS NULL GROUP BY p.loc_key, p.care_type
+WHERE p.engagement IN ('agency', 'bank') AND p.at_work = 0 AND p.placeholder = 0 AND w.worker_key IS NULL GROUP BY p.loc_key, p.care_type
 UNION ALL SELECT loc_key, care_type, question, SUM(n) FROM open_question
 WHERE question <> 'post_home_unclear' GROUP BY loc_key, care_type, question
 UNION ALL SELECT loc_key, NULL, 'staff_without_care_type', n FROM unplaced_post

@@ -319,6 +319,36 @@ def both(text: str, **more) -> tuple[Return, Return]:
     return home, the_return(waist, "A", CareType.HOME_CARE, **more)
 
 
+def test_a_final_sum_of_hours_beats_a_provisional_one_and_a_provisional_one_says_so() -> None:
+    paid = "ch_hours_paid_month"
+    final = counted(HOME + "hours paid is 900 on 2026-11-01T00:00:00Z\nalso hours paid is 950 provisional on 2026-11-03T00:00:00Z")
+    assert (final.figure(paid).value, final.figure(paid).reason) == (900, None)
+    early = counted(HOME + "hours paid is 950 provisional")
+    assert (early.figure(paid).value, early.figure(paid).reason, early.figure(paid).complete) == (950, "provisional", True)
+
+
+def test_the_registered_beds_stand_beside_the_figures_where_somebody_has_said_them() -> None:
+    assert counted(settings={"registered_beds": 4}).context["registered_beds"] == 4
+    assert "registered_beds" not in counted().context
+
+
+def test_what_a_person_or_a_file_said_keeps_when_it_was_said() -> None:
+    ret = counted(HOME + "declared ch_beds_max_capacity is 3 type general_nursing on 2026-10-01\n"
+                  "also declared ch_beds_max_capacity is 2 type general_residential on 2026-10-20\n"
+                  "filed ch_vax_flu_direct is 3 on 2026-11-02")
+    assert ret.figure("ch_beds_max_capacity").said_at == datetime(2026, 9, 30, 23, tzinfo=UTC)
+    assert ret.figure("ch_vax_flu_direct").said_at == datetime(2026, 11, 2, tzinfo=UTC)
+    assert ret.figure("ch_beds_occupied").said_at is None
+
+
+def test_a_placeholder_leaves_the_number_of_workers_unknown() -> None:
+    ret = counted("post w1 care at C\npost agency1 care agency placeholder at C shift 2026-11-08\n"
+                  "dose w1 flu worker on 2026-10-06", "C", CareType.HOME_CARE)
+    assert ret.context["workers"] is None
+    assert state(ret, "hc_vax_flu") == (State.UNKNOWN, "placeholder_worker")
+    assert ret.figure("hc_staff_care_workers").value == 1
+
+
 def test_a_location_with_two_care_types_counts_each_worker_where_the_post_says() -> None:
     home, care = both("post w1 care of care_home\npost w2 care of home_care\nalso post w1 care of home_care\n"
                       "absence w1 covid since 2026-11-05\nhours paid is 7 of home_care")

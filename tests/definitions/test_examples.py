@@ -30,7 +30,7 @@ def counted(edition: Edition, row: dict) -> Return:
     waist.add("diagnostic", [(location, rule, n) for rule, n in row.get("seen", {}).items()])
     campaigns = (*mapping.load_campaigns(), *(() if "rule" in row else (COVID,)))
     return count.count(waist, edition, location, care_type, "2026-11", AS_AT, in_window=row.get("in_window", True),
-                       campaigns=campaigns)
+                       campaigns=campaigns, settings=row.get("settings"))
 
 
 @pytest.mark.parametrize(("path", "n", "row"), EXAMPLES, ids=NAMES)
@@ -43,10 +43,12 @@ def test_the_worked_example_is_true(path, n, row) -> None:
         return
     figures = tuple(Figure(ItemId(i), State.COUNTED, v) for i, v in row.get("previous", {}).items())
     previous = Return(ret.obligation, edition.id, AS_AT, figures) if figures else None
+    history = [Return(ret.obligation, edition.id, AS_AT - timedelta(days=30.5 * n), figures)
+               for n in range(1, row.get("unchanged_months", 0) + 1)]
     quiet = AS_AT - timedelta(days=row.get("source_quiet_days", 0))
     checked = check.check(
         ret, edition, decisions=Decisions(verified=frozenset(row.get("verified", ()))), previous=previous,
-        now=AS_AT + timedelta(days=row.get("sent_after_days", 0)), freshness=[Freshness("dscr", AS_AT, quiet)])
+        now=AS_AT + timedelta(days=row.get("sent_after_days", 0)), freshness=[Freshness("dscr", AS_AT, quiet)], history=history)
     levels = {p.level for p in checked.problems if p.rule == row["rule"]} or {""}
     # Speaking of something that is not sent is a note; a rule is silent as far as the return goes.
     assert levels == {row.get("speaks", "")} or (levels == {"note"} and "speaks" not in row and "seen" in row)
@@ -63,4 +65,4 @@ def test_every_counted_item_and_every_rule_has_its_examples(path) -> None:
         assert speaks == {True, False}, rule.id
     assert {row["rule"] for row in rows if "rule" in row} == {rule.id for rule in edition.rules}
     assert all(set(row) <= {"says", "care_type", "records", "figures", "rule", "speaks", "seen", "verified", "previous",
-                            "in_window", "sent_after_days", "source_quiet_days"} for row in rows)
+                            "in_window", "sent_after_days", "source_quiet_days", "settings", "unchanged_months"} for row in rows)

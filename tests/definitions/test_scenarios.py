@@ -2,7 +2,6 @@
 
 import tomllib
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from notation import fill, read_lines
@@ -12,7 +11,7 @@ from dscr_bridge.mapping import Campaign
 from dscr_bridge.returns import CareType, LocationId, Return
 
 AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
-DOCUMENT = tomllib.loads((Path(__file__).parent / "scenarios.toml").read_text("utf-8"))
+DOCUMENT = tomllib.loads((mapping.folder() / "scenarios.toml").read_text("utf-8"))
 HOME = read_lines(DOCUMENT["home"])
 SCENARIOS = [(name, *row) for part in DOCUMENT.values() if isinstance(part, dict) for name, row in part.items()]
 COVID = Campaign("covid-test", "covid", "", date(2026, 9, 1), date(2027, 1, 31), "2026-09", "2027-01",
@@ -79,5 +78,6 @@ def test_situation_counts_to_what_the_scenario_says(scenario) -> None:
     assert oddities == "; ".join(sorted(odd[0].split("; "))) if odd else oddities == ""
 
 
-def test_scenario_file_still_holds_them_all() -> None:
-    assert len(SCENARIOS) >= 105
+def test_no_agreed_situation_is_lost() -> None:
+    agreed = [name for name, *_ in SCENARIOS if not name.endswith("x")]
+    assert (len(agreed), len(SCENARIOS)) == (76, 110)

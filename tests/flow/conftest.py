@@ -3,7 +3,6 @@
 Whatever a test of this folder does, no canary may be left in what was said or written: that is looked at after each.
 """
 
-import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import canaries  # noqa: E402  (the folder has to be on the path first)
-from stage import CLOCK, ELM_COURT, ROSE_COTTAGE, Place, Simulator, everything_in, one_home  # noqa: E402
+import canaries
+from stage import CLOCK, ELM_COURT, Place, Simulator, everything_in, one_home, rose_cottage_at
 
-from dscr_bridge.sandbox import homes, processes  # noqa: E402
-from dscr_bridge.sandbox.expected import Expected  # noqa: E402
-
-_numbers = itertools.count(1)
+from dscr_bridge.sandbox import homes, processes
+from dscr_bridge.sandbox.expected import Expected
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +63,8 @@ def rose_cottage(
     """Make the twelve-bed home on files alone, with the shared receiver; `decided` by a person if asked."""
 
     def make(*, decided: bool = False, by_hand: bool = False, mode: str = "automatic") -> Place:
-        number = next(_numbers)
-        place = one_home(expected, ROSE_COTTAGE, tmp_path / f"place-{number}", number,
-                         None if by_hand else receiver, mode=mode)  # fmt: skip
+        folder = tmp_path / f"place-{len(searched)}"
+        place = rose_cottage_at(folder, expected, None if by_hand else receiver, mode=mode)
         searched.append(place)
         if decided:
             place.decided()
@@ -84,8 +80,7 @@ def elm_court(
     """Make the nursing home that has a FHIR care record, served over HTTP, and a rota in files."""
 
     def make() -> Place:
-        number = next(_numbers)
-        place = one_home(expected, ELM_COURT, tmp_path / f"place-{number}", number, receiver, care_record.url)
+        place = one_home(expected, ELM_COURT, tmp_path / f"place-{len(searched)}", receiver, care_record.url)
         searched.append(place)
         return place
 

@@ -3,6 +3,7 @@
 Each place has a CQC location id of its own, so that tests can share one receiver and pull its levers only for themselves.
 """
 
+import itertools
 import json
 import os
 import re
@@ -157,7 +158,15 @@ class Place:
         assert self.run("edition", "approve", "--by", PERSON).code == 0
 
 
-def one_home(expected: Expected, location: str, folder: Path, number: int, receiver: Simulator | None = None,
+_numbers = itertools.count(1)
+
+
+def rose_cottage_at(folder: Path, expected: Expected, receiver: Simulator | None, **settings_of_it: str) -> Place:
+    """Set up the twelve-bed home on files alone."""
+    return one_home(expected, ROSE_COTTAGE, folder, receiver, **settings_of_it)
+
+
+def one_home(expected: Expected, location: str, folder: Path, receiver: Simulator | None = None,
              care_record: str | None = None, **settings_of_it: str) -> Place:
     """Set up one of the homes on a machine of its own, with its own copy of the files, under a location id of its own.
 
@@ -170,7 +179,7 @@ def one_home(expected: Expected, location: str, folder: Path, number: int, recei
         shutil.copytree(source.folder, own)
         sources.append(replace(source, folder=own))
     # The home keeps both of its old names: the id that stands in its files, and its ODS code.
-    here = replace(home, location=f"1-3{os.getpid() % 10_000:04d}{number:05d}", sources=tuple(sources))
+    here = replace(home, location=f"1-3{os.getpid() % 10_000:04d}{next(_numbers):05d}", sources=tuple(sources))
     config = settings.write_settings(folder, replace(expected, homes=(here,)), receiver_url=receiver and receiver.url,
                                      care_record_url=care_record, **settings_of_it)  # fmt: skip
     place = Place(folder, here, config, receiver)

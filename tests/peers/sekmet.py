@@ -41,8 +41,14 @@ def running(program: Path, folder: Path) -> Iterator[str]:
     }  # fmt: skip
     (folder / "settings.yaml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(program), "serve", "-c", "settings.yaml"], cwd=folder, stdout=log, stderr=log,
-                                   stdin=subprocess.DEVNULL, env={**os.environ, "HOME": str(folder)})
+        process = subprocess.Popen(
+            [str(program), "serve", "-c", "settings.yaml"],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(folder)},
+        )
         try:
             _wait_for(f"{base}/metadata", process)
             yield base
@@ -61,7 +67,9 @@ def load(base: str, resources: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
     waiting = list(resources)
     for start in range(0, len(waiting), _BATCH):
         batch = waiting[start : start + _BATCH]
-        entries = [{"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in batch]
+        entries = [
+            {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in batch
+        ]
         answer = _send(base, {"resourceType": "Bundle", "type": "batch", "entry": entries})
         for resource, entry in zip(batch, answer["entry"], strict=True):
             if entry["response"]["status"].startswith("2"):

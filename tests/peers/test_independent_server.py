@@ -53,7 +53,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(program: Path, peer_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, set[str]]]]:
+def served(
+    program: Path, peer_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, set[str]]]]:
     resources = [r for folder in FOLDERS for r in RESOURCES.with_ids(peer_data / folder)]
     with SEKMET.running(program, tmp_path_factory.mktemp("store")) as base:
         yield base, SEKMET.load(base, resources)
@@ -84,7 +86,9 @@ def test_every_resource_has_its_row_or_is_reported(served: tuple[str, dict[str, 
     for of, table in RESOURCES.MAIN_TABLE.items():
         keys = {row[0] for row in found.rows[table]}
         missing = sum(token(of, "peer", id) not in keys for id in taken.get(of, ()))
-        told = sum(n for f, n in found.findings.items() if f.resource == of and f.kind not in ("unmapped", "other_location"))
+        told = sum(
+            n for f, n in found.findings.items() if f.resource == of and f.kind not in ("unmapped", "other_location")
+        )
         assert missing <= told, of
 
 
@@ -100,13 +104,22 @@ def test_our_search_plan_finds_one_home_on_it_as_it_is_in_the_files(
     assert sum(map(len, taken.values())) == len(resources)
     found, _ = read(base, {HOME: HOME}, page_size=30)
     assert set(found.reading.values()) == {Reading.READ}
-    current = [r for r in resources if r["resourceType"] == "Encounter"
-               and r["status"] not in ("finished", "cancelled", "entered-in-error")
-               and r["serviceProvider"]["reference"] != "Organization/hospital"]  # a stay that is not ours
+    current = [
+        r
+        for r in resources
+        if r["resourceType"] == "Encounter"
+        and r["status"] not in ("finished", "cancelled", "entered-in-error")
+        and r["serviceProvider"]["reference"] != "Organization/hospital"
+    ]  # a stay that is not ours
     people = {r["subject"]["reference"].rpartition("/")[2] for r in current}
     assert found.received["Location"] == len(taken["Location"])
     assert found.received["Encounter"] == len(current)
     assert found.received["Patient"] >= len(people)
-    doses = [r for r in resources if r["resourceType"] == "Immunization"
-             and r["patient"]["reference"].rpartition("/")[2] in people and r["occurrenceDateTime"] >= "2025-11-09"]
+    doses = [
+        r
+        for r in resources
+        if r["resourceType"] == "Immunization"
+        and r["patient"]["reference"].rpartition("/")[2] in people
+        and r["occurrenceDateTime"] >= "2025-11-09"
+    ]
     assert found.received["Immunization"] >= len(doses)

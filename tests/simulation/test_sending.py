@@ -15,6 +15,7 @@ from dscr_bridge.errors import (
     WindowClosed,
 )
 from dscr_bridge.ledger import ObligationState, open_ledger
+from dscr_bridge.ledger.states import Happened
 from dscr_bridge.window import window_for
 
 WINDOW = window_for(2026, 11)
@@ -38,6 +39,17 @@ def resume(ledger, channel, clock):
         return sending.resume(obligation, ledger, channel, clock.world(), window=WINDOW, owner="again", **options)
 
     return resume
+
+
+class Careful:
+    """A channel that does not know whether the same bytes twice make one record."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        self.capabilities = replace(channel.capabilities, idempotent=False)
+
+    def __getattr__(self, name):
+        return getattr(self.channel, name)
 
 
 def each_body_came_as_one(receiver):
@@ -304,6 +316,36 @@ def test_other_bytes_under_our_submission_id_are_held(send, resume, checked, led
     receiver.faults.clear()
     receiver.receipts["1-1000000001:care_home:2026-11:1/beds"]["body_sha256"] = "1" * 64
     assert resume(checked()).reason == "other_bytes_on_record"
+
+
+def test_a_receiver_that_refuses_to_be_asked_leaves_the_outcome_unknown(send, resume, checked, ledger, receiver):
+    receiver.fail("drop")
+    receiver.fail("pass", "403not-permitted", method="GET")
+    with pytest.raises(SubmissionRefused):
+        send(checked())
+    assert ledger.obligation(checked().checked.obligation).state is ObligationState.UNKNOWN
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert all(len(b) == 1 for b in receiver.bodies.values())
+
+
+def test_a_stored_answer_that_is_no_receipt_is_asked_about(send, resume, checked, ledger, receiver):
+    receiver.fail("drop")
+    receiver.fail("pass", *["drop"] * 9, method="GET")
+    with pytest.raises(SubmissionUnknown):
+        send(checked())
+    receiver.faults.clear()
+    answered = {"section": "beds", "status": 200, "came_at": "2026-11-09T10:00:00.000000Z", "receiver_clock": None}
+    ledger.record(checked().checked.obligation, Happened.ANSWERED, answered, b"<html>Please log in</html>")
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert all(len(b) == 1 for b in receiver.bodies.values())
+
+
+def test_a_channel_that_could_make_a_second_record_is_left_to_a_person(send, checked, channel, receiver):
+    once = Careful(channel)
+    receiver.fail("drop_before")
+    outcome = send(checked(), channel=once)
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "outcome_unknown")
+    assert [len(b) for b in receiver.bodies.values()] == []
 
 
 def test_a_later_revision_at_the_receiver_is_held_then_overtaken(send, checked, receiver, clock):

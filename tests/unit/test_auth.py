@@ -34,16 +34,24 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_SECRET", SECRET)
 
 
-def make(answer: Callable[[httpx.Request], httpx.Response], clock: Clock | None = None, **auth: Any) -> tuple[Login, list[httpx.Request]]:
+def make(
+    answer: Callable[[httpx.Request], httpx.Response], clock: Clock | None = None, **auth: Any
+) -> tuple[Login, list[httpx.Request]]:
     asked: list[httpx.Request] = []
 
     def note(request: httpx.Request) -> httpx.Response:
         asked.append(request)
         return answer(request)
 
-    said = {"kind": "client-credentials", "token_url": "https://login.example/token", "client_id": "dscr",
-            "secret": {"env": "SOURCE_SECRET"}} | auth
-    source = Source(name="dscr", connector="uk-core-fhir", url="https://records.example/fhir", auth=Auth.model_validate(said))
+    said = {
+        "kind": "client-credentials",
+        "token_url": "https://login.example/token",
+        "client_id": "dscr",
+        "secret": {"env": "SOURCE_SECRET"},
+    } | auth
+    source = Source(
+        name="dscr", connector="uk-core-fhir", url="https://records.example/fhir", auth=Auth.model_validate(said)
+    )
     client = httpx.Client(transport=httpx.MockTransport(note))
     return login(source, client, World(now=(clock or Clock()).now)), asked
 
@@ -83,8 +91,10 @@ def test_a_refused_token_is_asked_for_again() -> None:
 
 def test_client_and_secret_are_form_encoded_and_then_tried_in_the_body() -> None:
     """RFC 6749, 2.3.1."""
+
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(401) if "Authorization" in request.headers else token()
+
     proof, asked = make(answer, scope="system/*.rs")
     assert proof.headers() == {"Authorization": "Bearer t1"}
     basic, in_body = asked

@@ -73,3 +73,20 @@ def test_a_wait_inside_the_flow_does_not_delay_a_stop() -> None:
     stopping.set()
     thread.join(10)
     assert time.monotonic() - began < 10 and not thread.is_alive()
+
+
+def test_many_quick_questions_after_each_other_are_all_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking again under the job's own name once let the scheduler forget the next question, and the daemon fell silent."""
+    monkeypatch.setattr(daemon, "SHORTEST_WAIT", timedelta(0))
+    times = 0
+    enough = threading.Event()
+
+    def ask() -> datetime:
+        nonlocal times
+        times += 1
+        if times == 300:
+            enough.set()
+        return now()
+
+    run_until(enough, ask)
+    assert times >= 300

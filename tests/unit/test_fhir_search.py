@@ -36,14 +36,27 @@ class Server:
     waits: list[float] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
-    def pull(self, *levers: dict[str, Any], auth: Auth | None = None, page_size: int = 20, max_pages: int = 1000,
-             connector: Connector = CONNECTOR, url: str = "", body_mb: int = 4) -> Records:
+    def pull(
+        self,
+        *levers: dict[str, Any],
+        auth: Auth | None = None,
+        page_size: int = 20,
+        max_pages: int = 1000,
+        connector: Connector = CONNECTOR,
+        url: str = "",
+        body_mb: int = 4,
+    ) -> Records:
         """Read the whole home while these levers are pulled."""
         self.pull_levers(*levers)
         self.waits.clear()
         self.steps.clear()
-        source = Source(name="dscr", connector="uk-core-fhir", url=url or self.url, auth=auth or self.auth(),
-                        limits=Limits(page_size=page_size, max_pages=max_pages, timeout_seconds=2, max_body_mb=body_mb))
+        source = Source(
+            name="dscr",
+            connector="uk-core-fhir",
+            url=url or self.url,
+            auth=auth or self.auth(),
+            limits=Limits(page_size=page_size, max_pages=max_pages, timeout_seconds=2, max_body_mb=body_mb),
+        )
         decoding = Decoding("dscr", Keys(bytes(32)), AS_AT, {self.location: LocationId(self.location)})
         world = World(sleep=self.waits.append)
         try:
@@ -53,8 +66,12 @@ class Server:
 
     def auth(self, **changed: Any) -> Auth:
         """Give the login that works."""
-        said = {"kind": "client-credentials", "token_url": f"{self.url}/token", "client_id": CLIENT_ID,
-                "secret": Secret(env="CARE_RECORD_SECRET")}
+        said = {
+            "kind": "client-credentials",
+            "token_url": f"{self.url}/token",
+            "client_id": CLIENT_ID,
+            "secret": Secret(env="CARE_RECORD_SECRET"),
+        }
         return Auth.model_validate(said | changed)
 
     def pull_levers(self, *levers: dict[str, Any]) -> None:
@@ -96,10 +113,13 @@ def good(running: Server) -> Records:
 
 def same(one: Records, other: Records) -> bool:
     return {t: sorted(rows, key=repr) for t, rows in one.rows.items()} == {
-        t: sorted(rows, key=repr) for t, rows in other.rows.items()}
+        t: sorted(rows, key=repr) for t, rows in other.rows.items()
+    }
 
 
-def test_everything_that_is_ours_is_read_in_pages_with_only_the_elements_the_views_name(server: Server, good: Records) -> None:
+def test_everything_that_is_ours_is_read_in_pages_with_only_the_elements_the_views_name(
+    server: Server, good: Records
+) -> None:
     assert set(good.reading.values()) == {Reading.READ}
     assert good.received["Location"] == 125 and good.received["Encounter"] > 40 and good.received["Immunization"] > 40
     assert same(server.pull(page_size=500), good)
@@ -191,7 +211,9 @@ def test_one_bad_resource_in_a_good_page_is_one_rejected_row(server: Server, goo
     """M20: a code as a number has lost its digits."""
     found = server.pull({"kind": "bad-resource", "resource": "Immunization", "times": 1})
     assert len(found.rows["dose"]) == len(good.rows["dose"]) - 1
-    assert [f for f in found.findings if f.kind == "bad_type"] == [Finding("bad_type", "Immunization", "Immunization.vaccineCode.coding.code")]
+    assert [f for f in found.findings if f.kind == "bad_type"] == [
+        Finding("bad_type", "Immunization", "Immunization.vaccineCode.coding.code")
+    ]
 
 
 @pytest.mark.parametrize(("lever", "error", "what"), [

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from dscr_bridge import log
@@ -67,7 +69,9 @@ class Server:
         self.script = script
         self.asked.clear()
         limits = Limits(timeout_seconds=2, max_body_mb=1)
-        made = Source.model_validate({"name": "dscr", "connector": "uk-core-fhir", "url": self.url, "limits": limits} | source)
+        made = Source.model_validate(
+            {"name": "dscr", "connector": "uk-core-fhir", "url": self.url, "limits": limits} | source
+        )
         decoding = Decoding("dscr", Keys(bytes(32)), AS_AT, {HOME: LocationId(HOME)})
         return pull(made, CONNECTOR, decoding, CODES, World(sleep=lambda seconds: None))
 
@@ -90,7 +94,9 @@ def listening() -> Iterator[Server]:
             self._answer("POST", self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
 
         def _answer(self, method: str, query: str) -> None:
-            asked = Asked(method, urlsplit(self.path).path, {k: v[0] for k, v in parse_qs(query).items()}, dict(self.headers))
+            asked = Asked(
+                method, urlsplit(self.path).path, {k: v[0] for k, v in parse_qs(query).items()}, dict(self.headers)
+            )
             server.asked.append(asked)
             said = server.script(asked) or bundle()
             body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
@@ -122,7 +128,11 @@ def server(listening: Server) -> Server:
 
 
 def bundle(*resources: dict[str, Any], next: str = "", total: int | None = None, **more: Any) -> Said:
-    said: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": r} for r in resources]} | more
+    said: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": [{"resource": r} for r in resources],
+    } | more
     if next:
         said["link"] = [{"relation": "next", "url": next}]
     if total is not None:
@@ -131,15 +141,23 @@ def bundle(*resources: dict[str, Any], next: str = "", total: int | None = None,
 
 
 def stay(id: str, **more: Any) -> dict[str, Any]:
-    return {"resourceType": "Encounter", "id": id, "status": "in-progress", "class": {"code": "IMP"},
-            "subject": {"reference": f"Patient/p-{id}"}, "location": [{"location": {"reference": "Location/site"}}]} | more
+    return {
+        "resourceType": "Encounter",
+        "id": id,
+        "status": "in-progress",
+        "class": {"code": "IMP"},
+        "subject": {"reference": f"Patient/p-{id}"},
+        "location": [{"location": {"reference": "Location/site"}}],
+    } | more
 
 
 def answers(**by_type: Said) -> Script:
     """Say these for their types, the site for Location."""
+
     def script(asked: Asked) -> Said | None:
         of = asked.path.strip("/").split("/")[0]
         return by_type.get(of) or (bundle(SITE) if of == "Location" else None)
+
     return script
 
 
@@ -163,7 +181,9 @@ def test_a_packing_that_was_not_asked_for_is_refused(server: Server) -> None:
         server.pull(answers(Location=Said(b"??", headers={"Content-Encoding": "br"})))
 
 
-def test_a_redirect_is_not_followed_and_the_login_goes_nowhere_else(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_is_not_followed_and_the_login_goes_nowhere_else(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TOKEN", "t0ken")
     auth = Auth(kind="bearer", secret=Secret(env="TOKEN"))
     with pytest.raises(SourceRefused, match="another address \\(302\\)"):
@@ -183,12 +203,14 @@ def test_a_relative_next_link_is_followed_verbatim(server: Server) -> None:
         if asked.path == "/Encounter" and asked.query.get("token") == "a b/c":
             return bundle(stay("s2"))
         return answers(Encounter=bundle(stay("s1"), next="/Encounter?token=a%20b/c"))(asked)
+
     assert server.pull(script).received["Encounter"] == 2
 
 
 def test_a_server_without_post_search_is_asked_by_get(server: Server) -> None:
     def script(asked: Asked) -> Said | None:
         return Said({}, 405) if asked.method == "POST" else answers(Encounter=bundle(stay("s1")))(asked)
+
     found = server.pull(script)
     assert found.received["Encounter"] == 1
     assert {a.method for a in server.of("Patient")} == {"POST", "GET"}
@@ -197,6 +219,7 @@ def test_a_server_without_post_search_is_asked_by_get(server: Server) -> None:
 def test_a_server_that_refuses_elements_is_asked_without_them(server: Server) -> None:
     def script(asked: Asked) -> Said | None:
         return Said({}, 400) if "_elements" in asked.query else answers(Encounter=bundle(stay("s1")))(asked)
+
     assert server.pull(script).received["Encounter"] == 1
 
 
@@ -206,6 +229,7 @@ def test_a_search_that_a_server_does_not_know_is_told_where_another_way_led_on(s
             return Said({}, 400)
         site = SITE | {"managingOrganization": {"reference": "Organization/o"}}
         return answers(Location=bundle(site), Encounter=bundle(stay("s1")))(asked)
+
     found = server.pull(script)
     assert (found.received["Encounter"], found.reading["stay"]) == (1, Reading.READ)
     assert [f.resource for f in found.findings if f.kind == "search_not_supported"] == ["Encounter"]
@@ -239,14 +263,23 @@ def test_a_page_that_is_left_out_is_incomplete_not_a_smaller_number(server: Serv
 
 def test_an_r5_server_is_told_as_such(server: Server) -> None:
     def script(asked: Asked) -> Said | None:
-        return Said({"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}) if asked.path == "/metadata" else None
+        return (
+            Said({"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}) if asked.path == "/metadata" else None
+        )
+
     with pytest.raises(RecordsUnreadable, match="another version than FHIR R4"):
         server.pull(script)
 
 
 def test_types_that_a_server_does_not_have_are_not_asked_for(server: Server) -> None:
-    rest = [{"resource": [{"type": t, "searchParam": [{"name": n} for n in ("identifier", "partof", "location", "_id")]}
-                          for t in ("Location", "Encounter", "Patient")]}]
+    rest = [
+        {
+            "resource": [
+                {"type": t, "searchParam": [{"name": n} for n in ("identifier", "partof", "location", "_id")]}
+                for t in ("Location", "Encounter", "Patient")
+            ]
+        }
+    ]
 
     def script(asked: Asked) -> Said | None:
         if asked.path == "/metadata":
@@ -271,19 +304,48 @@ def test_a_body_that_never_ends_is_cut(server: Server) -> None:
         server.pull(answers(Location=Said(b" " * 1_100_000 + b"{}")))
 
 
+def test_a_certificate_that_cannot_be_trusted_is_told_and_not_tried_again() -> None:
+    tries: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        tries.append(request.url.path)
+        raise httpx.ConnectError("CANARY") from ssl.SSLCertVerificationError("CANARY")
+
+    source = Source(name="dscr", connector="uk-core-fhir", url="https://records.example/fhir")
+    decoding = Decoding("dscr", Keys(bytes(32)), AS_AT, {HOME: LocationId(HOME)})
+    with pytest.raises(SourceRefused, match="certificate cannot be trusted") as caught:
+        pull(source, CONNECTOR, decoding, CODES, World(transport=httpx.MockTransport(refuse)))
+    assert len(tries) == 1 and "CANARY" not in repr(caught.value)
+
+
 def test_nothing_of_an_address_or_an_answer_reaches_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     """L02: canaries in diagnostics, ids and links."""
     canary = "CANARY9434765919"
     log.silence_libraries()
-    broken = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": canary, "diagnostics": canary}]}
+    broken = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": canary, "diagnostics": canary}],
+    }
     with caplog.at_level(logging.DEBUG, "dscr_bridge"):
-        found = server.pull(answers(
-            Encounter=bundle(stay(canary), next=f"http://{canary.lower()}.example/{canary}"), Appointment=Said(broken, 500),
-            Patient=Said({"error": canary}, 422)))
+        found = server.pull(
+            answers(
+                Encounter=bundle(stay(canary), next=f"http://{canary.lower()}.example/{canary}"),
+                Appointment=Said(broken, 500),
+                Patient=Said({"error": canary}, 422),
+            )
+        )
         with pytest.raises(SourceUnavailable) as caught:
             server.pull(lambda asked: None if asked.path == "/metadata" else Said(broken, 500))
-    seen = " ".join([str(caught.value), repr(caught.value), caplog.text, repr(found.findings), repr(found.reading),
-                     *(repr(vars(r)) for r in caplog.records)])
+    seen = " ".join(
+        [
+            str(caught.value),
+            repr(caught.value),
+            caplog.text,
+            repr(found.findings),
+            repr(found.reading),
+            *(repr(vars(r)) for r in caplog.records),
+        ]
+    )
     assert canary.lower() not in seen.lower()
     assert caught.value.__cause__ is None
 

@@ -3,10 +3,14 @@
 import itertools
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +38,7 @@ def postgres_programs() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """Give the address of a PostgreSQL server: the one that is named, or one of our own that is stopped at the end."""
     named = os.environ.get("DSCR_TEST_POSTGRESQL")
     if named:
@@ -44,22 +48,31 @@ def postgresql(tmp_path_factory) -> Iterator[str]:
     programs = postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL NOT TESTED: no server programs here and DSCR_TEST_POSTGRESQL is not set")
-    folder = tmp_path_factory.mktemp("pg")
+    with tempfile.TemporaryDirectory(prefix="ledger-pg-", ignore_cleanup_errors=True) as name, running(programs, name):
+        yield f"postgresql://bridge@/?host={name}"
+
+
+@contextmanager
+def running(programs: Path, folder: str) -> Iterator[None]:
     user = "nobody" if os.geteuid() == 0 else None  # the server refuses to run as root
     if user:
-        for path in (folder, *list(folder.parents)[:2]):
-            path.chmod(0o755)
         shutil.chown(folder, user)
-    base = ["-D", str(folder / "data")]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": folder}
+    make = [programs / "initdb", "-D", f"{folder}/data", "-U", "bridge", "-A", "trust", "--no-sync"]
+    subprocess.run(make, check=True, **quiet)
     # Fast on purpose: what survives a power cut is PostgreSQL's own business.
-    options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    subprocess.run([programs / "initdb", *base, "-U", "bridge", "-A", "trust", "--no-sync"], check=True, **quiet)
-    subprocess.run([programs / "pg_ctl", *base, "-w", "-o", options, "start"], check=True, **quiet)
+    serve = ["-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+    server = subprocess.Popen([programs / "postgres", *serve], **quiet)
     try:
-        yield f"postgresql://bridge@/?host={folder}"
+        for _ in range(300):
+            if subprocess.run([programs / "pg_isready", "-q", "-h", folder], check=False, **quiet).returncode == 0:
+                break
+            assert server.poll() is None, "PostgreSQL did not start"
+            time.sleep(0.05)
+        yield
     finally:
-        subprocess.run([programs / "pg_ctl", *base, "-w", "-m", "immediate", "stop"], check=True, **quiet)
+        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint
+        server.wait(20)
 
 
 def new_database(server: str) -> str:
@@ -284,6 +297,24 @@ def test_decisions_are_kept_by_chain_and_kind(ledger):
     assert [d.kind for d in ledger.decisions(ELM.location)] == ["item_left_out"]
     ledger.revoke(ELM.location, "item_left_out", "ch_visiting_accommodated", by="Jane Example")
     assert ledger.decisions(ELM.location) == () and ledger.verify().sound
+
+
+def test_decisions_of_one_kind_are_listed_over_all_chains(ledger):
+    for chain in ("provider:p1", ELM.location):
+        ledger.decide(chain, "paused", "all", by="Jane Example")
+    ledger.decide(ELM.location, "item_verified", "x", by="Jane Example")
+    assert [d.chain for d in ledger.decided("paused")] == [ELM.location, "provider:p1"]
+
+
+def test_what_changed_and_where_all_returns_stand_is_told_in_short(ledger):
+    assert ledger.latest() == 0 and ledger.standings("2026-01", "2026-12") == ()
+    intend(ledger)
+    ledger.waiting(ROSE, "source_unavailable", START)
+    assert ledger.latest() == 2
+    assert ledger.standings("2026-11", "2026-11") == (
+        (ELM, ObligationState.SENDING), (ROSE, ObligationState.WAITING)
+    )  # fmt: skip
+    assert ledger.standings("2026-12", "2027-01") == ()
 
 
 def test_a_provider_s_chain_anchors_the_heads_of_its_locations(ledger):

@@ -178,6 +178,8 @@ def test_the_current_edition_asks_what_the_notice_is_known_to_ask() -> None:
     ('asks     = "incomplete"', 'asks     = "incompleet"', 'asks: incompleet is not known; did you mean "incomplete"?'),
     ('asks     = "incomplete"', 'asks     = "incomplete"\nsum = ["ch_beds_occupied"]\nmost = "residents"',
      "exactly one of"),
+    ('diagnostics = ["over_capacity"]', 'diagnostics = ["over_capcity"]',
+     'diagnostics: over_capcity is no oddity known here; did you mean "over_capacity"?'),
     ('most       = "ch_beds_max_capacity"', "most       = 7", "most: must name the figure"),
     ('id       = "figures_incomplete"', 'id       = "required_absent"', "id: is used twice"),
     ('least      = 0\nmost       = 1000', "", "between needs least or most"),
@@ -235,6 +237,14 @@ def test_an_edition_that_is_no_toml_or_not_there_or_lacks_a_key_is_refused(tmp_p
     assert "item[0]" in refused(mapping.load_edition, path)
 
 
+def test_every_oddity_that_the_definitions_can_see_is_a_known_word() -> None:
+    from dscr_bridge.mapping.vocabulary import ODDITIES
+    text = mapping.definitions_sql()
+    seen = set(re.findall(r"'(?:care_home|home_care)', '([a-z_]+)'|(?:THEN|ELSE) '(vax_[a-z_]+)'", text))
+    seen = {word for pair in seen for word in pair if word} | set(re.findall(r"'([a-z]+_unmapped)'", text))
+    assert len(seen) >= 14 and seen <= set(ODDITIES)
+
+
 # settings, campaigns, services
 
 
@@ -258,7 +268,7 @@ def test_a_provider_sets_an_edge_rule_and_a_wrong_name_or_value_is_told() -> Non
 @pytest.mark.parametrize(("text", "expected"), [
     ("setting = ", "not valid TOML"),
     ('[[setting]]\nnaem = "x"', 'setting[0].naem: unknown key; did you mean "name"?'),
-    ('[[setting]]\nname = "x"\ntype = "day"\ndefault = 1\nsays = ""\nreason = ""\ntouches = []', "must be days, flag"),
+    ('[[setting]]\nname = "x"\ntype = "day"\ndefault = 1\nsays = ""\nreason = ""\ntouches = []', "must be days, places, flag"),
     ('[[setting]]\nname = "x"\ntype = "days"\ndefault = 9\nsays = ""\nreason = ""\ntouches = []',
      "out of its own range"),
 ])

@@ -37,8 +37,13 @@ def read(folder: Path, steps: list[Step] | None = None) -> Records:
 
 
 def stay(n: int, **more: Any) -> dict[str, Any]:
-    return {"resourceType": "Encounter", "id": f"s{n}", "status": "in-progress", "class": {"code": "IMP"},
-            "subject": {"reference": f"Patient/p{n}"}} | more
+    return {
+        "resourceType": "Encounter",
+        "id": f"s{n}",
+        "status": "in-progress",
+        "class": {"code": "IMP"},
+        "subject": {"reference": f"Patient/p{n}"},
+    } | more
 
 
 def lines(*resources: dict[str, Any]) -> bytes:
@@ -80,7 +85,9 @@ def test_a_resource_that_comes_again_counts_once_whatever_the_order(tmp_path: Pa
 
 
 def test_one_bad_line_is_one_rejected_row_by_its_place(tmp_path: Path) -> None:
-    (tmp_path / "Encounter.ndjson").write_bytes(lines(stay(1)) + b'{"resourceType": "Encounter", "id": 7}\n{broken\n' + lines(stay(2)))
+    (tmp_path / "Encounter.ndjson").write_bytes(
+        lines(stay(1)) + b'{"resourceType": "Encounter", "id": 7}\n{broken\n' + lines(stay(2))
+    )
     found = read(tmp_path)
     assert len(found.rows["stay"]) == 2
     assert sum(n for f, n in found.findings.items() if f.kind in ("bad_type", "malformed")) == 2
@@ -167,7 +174,11 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
         read(inside)
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 2)), max_size=12), st.integers(1, 5), st.randoms())
+@given(
+    st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 2)), max_size=12),
+    st.integers(1, 5),
+    st.randoms(),
+)
 @settings(max_examples=200, deadline=None)
 def test_what_stays_of_repeated_rows_depends_neither_on_order_nor_on_pages(
     rows: list[tuple[bytes, int]], size: int, rng: Any

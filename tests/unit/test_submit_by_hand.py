@@ -34,11 +34,14 @@ SECTIONS = {
 }
 
 
-def checked():
+NOT_ASKED = ((ItemId("ch_vax_flu_direct"), "not_asked"),)
+
+
+def checked(left_out=NOT_ASKED):
     obligation = Obligation(LocationId("1-1000000001"), CareType.CARE_HOME, "2026-11")
     ret = Return(obligation, "2024-04-26", datetime(2026, 11, 9, 10, tzinfo=UTC), FIGURES)
     sections = {name: tuple(ItemId(i) for i in items) for name, items in SECTIONS.items()}
-    return seal(ret, sections, (), ((ItemId("ch_vax_flu_direct"), "not_asked"),))
+    return seal(ret, sections, (), left_out)
 
 
 def sheet(**options):
@@ -55,7 +58,7 @@ def test_screens_and_questions_come_in_the_order_of_the_layout_then_of_the_editi
     assert re.findall(r"<h2>(.*?)</h2>", page)[:3] == ["1. Bed vacancies", "2. Visiting", "3. New section"]
     assert cells(page) == [
         ["Beds max capacity", "1,300"], ["Beds occupied", "1,234"], ["Dementia nursing", "4"],
-        ["General nursing", "1230"],
+        ["General nursing", "1230"], ["Transitional", "0"],
         ["Beds vacant acceptingYou decide Whether you take new residents into these beds today is your decision.", "2"],
         ["Visiting accommodatedYou decide No record holds it.", "Yes"], ["New item", "leave empty"],
     ]  # fmt: skip
@@ -66,6 +69,8 @@ def test_the_sheet_says_until_when_and_how_to_confirm():
     assert "Elm Court: November 2026 return, to type in by hand" in page
     assert "by the end of Monday 16 November 2026" in page and "dscr-bridge confirm 1-1000000001" in page
     assert "Vaccinated, flu direct: not asked" in page
+    whole = by_hand.crib_sheet(checked(left_out=()), by_hand.load_layout(SHIPPED), window=WINDOW)
+    assert "Not on this sheet" not in whole
 
 
 def test_the_last_return_is_shown_beside_this_one():

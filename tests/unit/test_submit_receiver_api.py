@@ -141,6 +141,13 @@ def test_a_refused_token_is_renewed_once(server, channel):
         put(channel)
 
 
+def test_a_token_that_another_thread_has_renewed_is_not_thrown_away(server, channel):
+    put(channel)
+    channel._tokens.forget("an older one")
+    put(channel)
+    assert [s[1] for s in server.seen].count("/token") == 1
+
+
 @pytest.mark.parametrize(("answer", "error", "words"), [
     ((401, "text/plain", b"s:+ is wrong"), SubmissionRefused, "refused our account"),
     ((500, "text/plain", b""), ReceiverUnavailable, "not a token"),

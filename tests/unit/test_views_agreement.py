@@ -43,7 +43,7 @@ BY_CONTEXT = {
                    "birthDate < @2026-11-09", "deceased.ofType(dateTime) >= @2026-11", "name.family = 'a'",
                    "name.given != gender", "multipleBirth.ofType(integer) > 1", "gender = 'a'", "gender != birthDate",
                    "name.period.start <= name.period.end", "getResourceKey() = link.other.getReferenceKey()",
-                   "name.count() > 1", "gender in name.use", "%rowIndex = 0", "name.all(use = 'a')",
+                   "name.count() > 1", "gender in name.use", "%rowIndex = 0", "name.all(use = 'a')", "gender = id", "gender != id",
                    "maritalStatus.coding.where(code = 'a' and system.exists()).empty()"],
         "scalars": ["id", "gender", "name.family.first()", "name.family", "name[1].given[0]", "name.given.join('+')",
                     "multipleBirth.ofType(integer) * 2 - 1", "name.first().family + gender", "birthDate.lowBoundary()",
@@ -139,7 +139,7 @@ def refusing(value: Any) -> Any:
     return None if value == "a" else value
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(definitions(), st.lists(PATIENTS, min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_compiled_and_evaluated_give_the_same_rows_and_findings(
     definition: dict[str, Any], resources: list[dict[str, Any]], converting: bool, needing: bool

@@ -21,7 +21,7 @@ def column(path: str, **rest: Any) -> dict[str, Any]:
 REFUSALS = [
     ({}, "resource", "it does not name a FHIR resource type.", "Write for example Encounter."),
     (view(resource="Pateint"), "resource", "FHIR R4 has no resource Pateint.", "Did you mean Patient?"),
-    (view(form=1), "form", "nothing has this name here.", "Did you mean from?"),
+    (view(form=1), "form", "nothing has this name here.", None),
     ({"resource": "Patient", "select": {}}, "select", "it is not a list.", "Write a list."),
     ({"resource": "Patient", "select": []}, "select", "the view has no columns.", "Give it at least one column."),
     (view({"colunm": []}), "select[0].colunm", "nothing has this name here.", "Did you mean column?"),
@@ -78,8 +78,6 @@ REFUSALS = [
 def test_a_mistake_is_refused_with_file_view_place_and_remedy(
     definition: dict[str, Any], path: str, what: str, do: str | None
 ) -> None:
-    if "form" in definition:
-        do = "Did you mean name?" if do is None else None  # whichever known word is nearest
     with pytest.raises(DefinitionError) as refused:
         compile_views(
             [ViewSource("people", definition, found_in="connector.toml")],

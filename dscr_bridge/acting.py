@@ -1,0 +1,180 @@
+"""What named people of the provider do about one return: approve, hold, accept a warning, pause, nil, still the same.
+
+Each act is an event in the ledger with who and when; none of them changes a figure behind anybody's back.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dscr_bridge import bridge as flow
+from dscr_bridge import mapping, sending
+from dscr_bridge.bridge import Prepared
+from dscr_bridge.deciding import named, refused
+from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
+from dscr_bridge.ledger import TAKEN, Decision, Declared
+from dscr_bridge.opening import Bridge
+from dscr_bridge.returns import Figure, ItemId, Level, Obligation, figures_sha256, number
+
+# Why there can be nothing to report (DHSC and NECS, notice to providers on data enforcement, 2023; Norfolk County
+# Council, Capacity Tracker).  None of them can be inferred from records: a person states it.
+NIL_REASONS: Mapping[str, str] = {
+    "no_duty": "We think that we have no duty, but were asked",
+    "not_started": "The service has not started yet",
+    "no_service_users": "Nobody uses the service at the moment",
+    "no_staff": "The service has no staff at the moment",
+    "paused": "The service is paused",
+    "cqc_change_pending": "A change of registration with CQC is under way",
+}
+MOST_NOTE = 500
+
+
+def approve(bridge: Bridge, obligation: Obligation, *, by: str, seen: str | None = None) -> sending.Outcome:
+    """Count once more and send, if the figures are those that the person saw (`seen`, their SHA-256).
+
+    Raises ReturnHeld when the figures have changed since, or may not go; whatever `bridge.send` raises.
+    """
+    who = named(by)
+    _require_not_taken(bridge, obligation)
+    (prepared,) = flow.prepare(bridge, [obligation])
+    if seen is not None and figures_sha256(prepared.figures) != seen:
+        raise ReturnHeld(
+            obligation.id, "the figures have changed since you looked at them.", "Nothing was sent.",
+            "Look at the figures again, then approve them.",
+        )  # fmt: skip
+    return flow.send(bridge, prepared, approved_by=who)
+
+
+def hold(bridge: Bridge, obligation: Obligation, *, by: str, note: str) -> Decision:
+    """Hold a return until somebody approves it.  Raises ConfigError without a note; AlreadyAccepted."""
+    _require_not_taken(bridge, obligation)
+    return bridge.ledger.decide(obligation.location, "return_held", obligation.id, by=named(by), note=_noted(note),
+                                obligation=obligation)  # fmt: skip
+
+
+def accept(bridge: Bridge, obligation: Obligation, rule_id: str, *, by: str, note: str) -> Decision:
+    """Accept a warning for this return, with a note that is printed on the receipt.
+
+    Raises ConfigError for a rule that the edition does not have or that cannot be waved through.
+    """
+    edition = mapping.edition_for(bridge.window_named(obligation.window).opens_on)
+    rules = {rule.id: rule for rule in edition.rules_for(obligation.care_type)}
+    if rule_id not in rules:
+        raise refused("this edition has no such rule.", f"Give one of: {', '.join(sorted(rules))}.")
+    if rules[rule_id].level is not Level.WARNING:
+        raise refused("this rule cannot be waved through by anybody.", "Mend the records or the figure.")
+    return bridge.ledger.decide(obligation.location, "rule_accepted", f"{obligation.id}/{rule_id}", by=named(by),
+                                note=_noted(note))  # fmt: skip
+
+
+def pause(bridge: Bridge, location: str, *, by: str, note: str) -> Decision:
+    """Stop everything that goes by itself for a location; its windows still close, and count."""
+    found = bridge.config.location(location)[1]
+    return bridge.ledger.decide(found.id, "paused", found.id, by=named(by), note=_noted(note))
+
+
+def go_on(bridge: Bridge, location: str, *, by: str) -> None:
+    """End a pause."""
+    found = bridge.config.location(location)[1]
+    bridge.ledger.revoke(found.id, "paused", found.id, by=named(by))
+
+
+def is_paused(bridge: Bridge, location: str) -> Decision | None:
+    """Give the pause of a location, or none."""
+    return next(iter(bridge.ledger.decisions(location, "paused")), None)
+
+
+def nil(bridge: Bridge, obligation: Obligation, reason: str, *, by: str) -> Decision:
+    """Record that there is nothing to report, for a closed reason; the return is then held for a person.
+
+    The bridge never makes a nil return by itself: it is chosen on the platform and confirmed here.
+    """
+    if reason not in NIL_REASONS:
+        raise refused("that is not a reason for a nil return.", f"Give one of: {', '.join(NIL_REASONS)}.")
+    _require_not_taken(bridge, obligation)
+    with bridge.ledger.together():
+        made = bridge.ledger.decide(obligation.location, "nil_stated", obligation.id, by=named(by), note=reason)
+        bridge.ledger.decide(obligation.location, "return_held", obligation.id, by=named(by),
+                             note="A nil return: choose it on the platform, then confirm it here.",
+                             obligation=obligation)  # fmt: skip
+    return made
+
+
+def still_the_same(bridge: Bridge, obligation: Obligation, *, by: str) -> list[Declared]:
+    """State again, as of now, every figure of this return that only a person can say and that was said before.
+
+    What a system can count is counted anew: an old figure never stands in for it.  Raises ConfigError when there is
+    nothing that was said before.
+    """
+    who, window = named(by), bridge.window_named(obligation.window)
+    edition = mapping.edition_for(window.opens_on)
+    made = []
+    for item in edition.items_for(obligation.care_type):
+        before = last_said(bridge, obligation, item.id) if item.measure is None else None
+        if before is not None:
+            expires = window.closes_at if item.lasts == "one_window" else None
+            made.append(bridge.ledger.declare(obligation.location, obligation.care_type, item.id, before[0], by=who,
+                                              as_at=bridge.world.now(), expires_at=expires))  # fmt: skip
+    if not made:
+        raise refused("nothing was said before that could still be the same.", "Answer the questions one by one.")
+    return made
+
+
+def last_said(bridge: Bridge, obligation: Obligation, item_id: str) -> tuple[str, datetime, str] | None:
+    """Give what was last declared for an item of a location, when and by whom, whether or not it has expired."""
+    long_ago = bridge.world.now().replace(year=2000)
+    for said in bridge.ledger.declared(obligation.location, obligation.care_type, long_ago):
+        if said.item == item_id and said.bed_type is None:
+            return said.value, said.declared_at, said.by
+    return None
+
+
+def confirm(
+    bridge: Bridge, obligation: Obligation, *, by: str, reference: str, entered_at: datetime, note: str | None = None
+) -> sending.Outcome:
+    """Record that a person entered the return on the platform, and keep its receipt where there are figures for one.
+
+    Raises what `sending.confirm` raises.
+    """
+    window = bridge.window_named(obligation.window)
+    ended = sending.confirm(obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at,
+                            by=named(by), window=window, note=note)  # fmt: skip
+    if bridge.ledger.obligation(obligation).return_sha256 is not None:
+        flow.keep_receipt(bridge, obligation, window)
+    return ended
+
+
+def previous_figure(previous: Any, item: ItemId) -> Figure | None:
+    """Give the figure of the last return, where there was one."""
+    found = [f for f in previous.figures if f.item == item] if previous is not None else []
+    return found[0] if found else None
+
+
+def counted_again(bridge: Bridge, obligation: Obligation) -> Prepared:
+    """Count and check one return now; nothing is sent."""
+    (prepared,) = flow.prepare(bridge, [obligation])
+    return prepared
+
+
+def text_of(figure: Figure) -> str:
+    """Write a figure's value as it would be typed; empty where there is none."""
+    return "" if figure.value is None else str(number(figure.value))
+
+
+def _require_not_taken(bridge: Bridge, obligation: Obligation) -> None:
+    if bridge.ledger.obligation(obligation).state in TAKEN:
+        raise AlreadyAccepted(obligation.id, "this return was accepted already.", "Nothing was changed.",
+                              "Nothing is left to do; its receipt shows the proof.")  # fmt: skip
+
+
+def _noted(note: str) -> str:
+    tidy = " ".join(note.split())
+    if not tidy or len(tidy) > MOST_NOTE or not tidy.isprintable():
+        raise refused(f"it needs a reason in words, at most {MOST_NOTE} letters.", "Say why; name no person.")
+    return tidy
+
+
+__all__ = [
+    "NIL_REASONS", "BridgeError", "accept", "approve", "confirm", "counted_again", "go_on", "hold", "is_paused",
+    "last_said", "nil", "pause", "previous_figure", "still_the_same", "text_of",
+]  # fmt: skip

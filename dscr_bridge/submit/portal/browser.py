@@ -1,0 +1,271 @@
+"""One browser with one page in one thread of its own: polite, same-origin, without memory.  Nothing of a page is logged.
+
+Playwright's errors quote pages and addresses: none of their text leaves this module.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from dscr_bridge.errors import ConfigError
+from dscr_bridge.submit.portal.seen import Control, Seen, look_script, seen_from
+from dscr_bridge.world import World
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page, Response
+
+_T = TypeVar("_T")
+_ROLES = {"textarea": "textbox", "text": "textbox", "select": "combobox"}
+_KNOWN = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+
+
+class NoAnswer(Exception):
+    """The browser got no page: nobody answered, or it took too long."""
+
+
+class NoSuchThing(Exception):
+    """A link, field or button that was just seen cannot be used."""
+
+
+@dataclass
+class Counts:
+    """How much was asked of the platform."""
+
+    pages: int = 0
+    log_ins: int = 0
+
+
+class Browser:
+    """A browser for one platform; every method must be called through `run`."""
+
+    def __init__(
+        self, url: str, world: World, *, hosts: Sequence[str] = (), headed: bool = False, executable: Path | None = None,
+        pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
+    ) -> None:  # fmt: skip
+        """Take where the platform is and how politely to visit it; nothing is started yet."""
+        self.url, self.counts = url.rstrip("/"), Counts()
+        self._world, self._pause, self._timeout = world, timedelta(seconds=pause_seconds), timeout_seconds * 1000
+        self._headed, self._executable = headed, executable
+        self._origins = {urlsplit(url).netloc, *hosts}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="portal")
+        self._started: list[Any] = []
+        self._page: "Page | None" = None  # noqa: UP037  (the name is for type checking only)
+        self._asked_at: datetime | None = None
+        self.clock: datetime | None = None  # of the platform, as its last answer said
+
+    def run(self, act: Callable[[], _T]) -> _T:
+        """Do something in the browser's own thread and wait for it."""
+        return self._thread.submit(act).result()
+
+    def close(self) -> None:
+        """Stop the browser; safe to call again."""
+        self._thread.submit(self.stop).result()
+        self._thread.shutdown()
+
+    @property
+    def page(self) -> "Page":
+        """The page; the browser starts with the first use.  Raises ConfigError where there is none."""
+        if self._page is None:
+            self._page = self._start()
+        return self._page
+
+    @property
+    def path(self) -> str:
+        """Where it is on the platform; kept in memory only."""
+        return self.page.url.removeprefix(self.url)
+
+    @property
+    def running(self) -> bool:
+        """Say whether a browser has been started."""
+        return self._page is not None
+
+    def stop(self) -> None:
+        """End the browser and forget its session."""
+        while self._started:
+            with _quietly():
+                self._started.pop()()
+        self._page = None
+
+    def open(self, path: str) -> Seen:
+        """Open a page of the platform.  Raises NoAnswer."""
+        with _mapped(NoAnswer):
+            self._polite()
+            self.page.goto(urljoin(f"{self.url}/", path.lstrip("/")))
+        return self.look()
+
+    def follow(self, link: str, known: Callable[[Seen], bool]) -> Seen:
+        """Follow a link by its name until a page is known, or has become another.  Raises NoSuchThing or NoAnswer."""
+        return self._click(self._only(self.page.get_by_role("link", name=link, exact=True)), known)
+
+    def press(self, button: str, known: Callable[[Seen], bool]) -> Seen:
+        """Press a button and wait likewise.  Raises NoSuchThing before it was pressed, NoAnswer after."""
+        return self._click(self._only(self.page.get_by_role("button", name=button, exact=True)), known)
+
+    def wait(self, known: Callable[[Seen], bool], seconds: float, before: Seen | None = None) -> Seen:
+        """Look until the page is known; with `before`, or has been another for a second.  Raises NoAnswer."""
+        ends, other, since = monotonic() + seconds, before, monotonic()
+        while monotonic() < ends:
+            with _quietly():  # a page that is just being left cannot be read
+                seen = seen_from(self.page.evaluate(look_script()))
+                if known(seen):
+                    return seen
+                if seen != other:
+                    other, since = seen, monotonic()
+                elif before is not None and seen != before and monotonic() - since > 1 and self._complete():
+                    return seen
+            if self.page.url.startswith("chrome-error:"):
+                raise NoAnswer
+            with _mapped(NoAnswer):
+                self.page.wait_for_timeout(20)
+        raise NoAnswer
+
+    def look(self) -> Seen:
+        """Read the page that is there.  Raises NoAnswer."""
+        with _mapped(NoAnswer):
+            return seen_from(self.page.evaluate(look_script()))
+
+    def look_again(self) -> Seen:
+        """Read the same address anew, beside the page that is being filled.  Raises NoAnswer."""
+        with _mapped(NoAnswer):
+            self._polite()
+            beside = self.page.context.new_page()
+            try:
+                beside.goto(self.page.url)
+                return seen_from(beside.evaluate(look_script()))
+            finally:
+                beside.close()
+
+    def fill(self, control: Control, text: str) -> None:
+        """Type into a field, or choose an option, found by its accessible group and label.  Raises NoSuchThing."""
+        within: Any = self.page
+        for group in filter(None, control.group.split(" > ")):
+            within = within.get_by_role("group", name=group, exact=True)
+        with _mapped(NoSuchThing):
+            if control.kind == "choice":
+                asked = within.get_by_role("group", name=control.label, exact=True)
+                self._only(asked.get_by_role("radio", name=text, exact=True)).check()
+            elif control.kind == "select":
+                self._only(within.get_by_role("combobox", name=control.label, exact=True)).select_option(label=text)
+            else:
+                role = _ROLES.get(control.kind, "textbox")
+                self._only(within.get_by_role(role, name=control.label, exact=True)).fill(text)
+
+    def type_secret(self, label: str, secret: str) -> None:
+        """Type into a field of the log-in page, found by its label.  Raises NoSuchThing."""
+        with _mapped(NoSuchThing):
+            self._only(self.page.get_by_label(label, exact=True)).fill(secret)
+
+    def picture_of(self, boxes: Sequence[tuple[float, float, float, float]]) -> bytes:
+        """Take a picture on which nothing but these boxes is drawn at all, since page headers show names."""
+        with _mapped(NoAnswer):
+            self.page.evaluate(_HIDE_ALL_BUT, [list(b) for b in boxes])
+            return self.page.screenshot(full_page=True, animations="disabled")
+
+    def _only(self, found: "Locator") -> "Locator":
+        with _mapped(NoSuchThing):
+            if found.count() != 1:
+                raise NoSuchThing
+        return found
+
+    def _polite(self) -> None:
+        """Let at least the pause pass between two pages."""
+        if self._asked_at is not None:
+            left = (self._asked_at + self._pause - self._world.now()).total_seconds()
+            if left > 0:
+                self._world.sleep(left)
+        self._asked_at = self._world.now()
+        self.counts.pages += 1
+
+    def _click(self, target: "Locator", known: Callable[[Seen], bool]) -> Seen:
+        before = self.look()
+        self._polite()
+        with _mapped(NoAnswer):
+            target.click()
+        return self.wait(known, self._timeout / 1000, before)
+
+    def _complete(self) -> bool:
+        return bool(self.page.evaluate("document.readyState === 'complete'"))
+
+    def _noted(self, response: "Response") -> None:
+        """Keep what the platform's clock says."""
+        stated = response.headers.get("date") if response.request.is_navigation_request() else None
+        with _quietly():
+            self.clock = parsedate_to_datetime(stated) if stated else self.clock
+
+    def _start(self) -> "Page":
+        try:
+            from playwright.sync_api import sync_playwright
+        except ImportError:
+            raise _no_browser("the package playwright is not installed.") from None
+        with _mapped(NoAnswer):
+            self._started.append((running := sync_playwright().start()).stop)
+        path = self._executable or next((Path(p) for p in map(shutil.which, _KNOWN) if p), None)
+        try:
+            browser = running.chromium.launch(
+                headless=not self._headed, executable_path=path, chromium_sandbox=_can_sandbox(),
+                args=["--disable-background-networking", "--disable-sync", "--no-first-run"],
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001  (Playwright's text names paths and arguments)
+            self.stop()
+            raise _no_browser("the browser did not start.") from None
+        self._started.append(browser.close)
+        with _mapped(NoAnswer):
+            context = browser.new_context(locale="en-GB", timezone_id="Europe/London", accept_downloads=False,
+                                          service_workers="block")  # fmt: skip
+            context.set_default_timeout(self._timeout)
+            context.route(lambda address: urlsplit(address).netloc not in self._origins, lambda route: route.abort())
+            page = context.new_page()
+            page.on("response", self._noted)
+            return page
+
+
+_HIDE_ALL_BUT = """boxes => {
+  const near = (a, b) => Math.abs(a - b) < 1;
+  for (const e of document.querySelectorAll("html, body *")) {
+    const r = e.getBoundingClientRect(), x = r.x + scrollX, y = r.y + scrollY;
+    const isBox = e.matches("input, select, textarea") && boxes.some(b => near(b[0], x) && near(b[1], y)
+      && near(b[2], r.width) && near(b[3], r.height));
+    const isRadio = e.matches("input[type=radio]") && boxes.some(b => x >= b[0] - 1 && y >= b[1] - 1
+      && x + r.width <= b[0] + b[2] + 1 && y + r.height <= b[1] + b[3] + 1);
+    e.style.setProperty("visibility", isBox || isRadio ? "visible" : "hidden", "important");
+  }
+}"""
+
+
+@contextmanager
+def _mapped(kind: type[Exception]) -> Iterator[None]:
+    """Turn whatever the browser says into one of our own words; its text may hold what stands on the page."""
+    try:
+        yield
+    except (NoAnswer, NoSuchThing, ConfigError):
+        raise
+    except Exception:  # noqa: BLE001  (Playwright's errors, and those of a driver that died)
+        raise kind from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # noqa: BLE001, S110  (it is being thrown away)
+        pass
+
+
+def _can_sandbox() -> bool:
+    return not (hasattr(os, "geteuid") and os.geteuid() == 0)
+
+
+def _no_browser(what: str) -> ConfigError:
+    return ConfigError(
+        "The portal", what, "Nothing was sent.",
+        "Install `dscr-bridge[portal]` and a Chromium, or name one in receiver.portal.browser.",
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""Who is here: sessions, one-time addresses, sign-in with lock-out, forged requests refused, what each role may do.
+
+Sessions live in this process's memory: a restart signs everybody out.  A cookie holds nothing but a random id.
+"""
+
+import hmac
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dscr_bridge.config import Config
+from dscr_bridge.web.accounts import Account, Role
+
+TRIES = 5                                # wrong passwords for one user name, before it waits
+TRIES_FROM_ONE_ADDRESS = 20
+LOCKED_FOR = timedelta(minutes=15)
+MOST_SESSIONS = 500
+TOKEN_LASTS = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is signed in, as far as the pages need to know."""
+
+    name: str
+    role: Role
+    standing: str = ""
+    delegated_by: str = ""
+    scope: tuple[str, ...] = ()
+    user: str = ""
+
+    @property
+    def signs_as(self) -> str:
+        """The words that stand in the ledger beside an act of this person."""
+        of = f" of {self.delegated_by}" if self.delegated_by else ""
+        return f"{self.name} ({self.standing}{of})" if self.standing else self.name
+
+    def sees(self, provider: str, location: str) -> bool:
+        """Say whether a location is this person's business."""
+        return not self.scope or provider in self.scope or location in self.scope
+
+    @property
+    def approves(self) -> bool:
+        """Say whether this person may answer, approve and hold: people of the provider only."""
+        return self.role is Role.APPROVER
+
+    @property
+    def drills(self) -> bool:
+        """Say whether this person may try sources and receiver."""
+        return self.role is not Role.VIEWER
+
+
+@dataclass
+class Session:
+    """One signed-in browser."""
+
+    id: str
+    person: Person
+    began: datetime
+    seen: datetime
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    flash: list[tuple[str, str]] = field(default_factory=list)  # (tone, words) for the next page
+
+
+class Door:
+    """Lets people in and remembers them."""
+
+    def __init__(self, now: Callable[[], datetime], *, idle: timedelta, longest: timedelta) -> None:
+        """Say how long a session lasts, untouched and at all."""
+        self._now, self._idle, self._longest = now, idle, longest
+        self._sessions: dict[str, Session] = {}
+        self._tokens: dict[str, datetime] = {}
+        self._wrong: dict[str, deque[datetime]] = {}
+        self._lock = threading.Lock()
+
+    def token(self) -> str:
+        """Make a one-time token for the address that is printed at start."""
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._tokens[token] = self._now() + TOKEN_LASTS
+        return token
+
+    def holds(self, token: str) -> bool:
+        """Say whether a token is still good, without using it up: a preview of the address must not burn it."""
+        with self._lock:
+            return any(hmac.compare_digest(t, token) and self._now() < end for t, end in self._tokens.items())
+
+    def use(self, token: str) -> bool:
+        """Use a token up; False when it is not good."""
+        with self._lock:
+            found = next((t for t in self._tokens if hmac.compare_digest(t, token)), None)
+            return found is not None and self._now() < self._tokens.pop(found)
+
+    def let_in(self, person: Person) -> Session:
+        """Begin a session, always under a new id."""
+        now = self._now()
+        session = Session(secrets.token_urlsafe(32), person, now, now)
+        with self._lock:
+            self._sweep(now)
+            self._sessions[session.id] = session
+        return session
+
+    def session(self, session_id: str | None) -> Session | None:
+        """Find a session that has not ended, and note that it is in use."""
+        now = self._now()
+        with self._lock:
+            self._sweep(now)
+            found = self._sessions.get(session_id or "")
+            if found is not None:
+                found.seen = now
+            return found
+
+    def let_out(self, session_id: str) -> None:
+        """End a session."""
+        with self._lock:
+            self._sessions.pop(session_id, None)
+
+    def let_out_all(self, user: str) -> None:
+        """End every session of a user, for example when the account is taken away."""
+        with self._lock:
+            self._sessions = {k: s for k, s in self._sessions.items() if s.person.user != user}
+
+    def waits(self, user: str, address: str) -> bool:
+        """Say whether a user name or an address had too many wrong tries and must wait."""
+        with self._lock:
+            return self._many(f"user {user}", TRIES) or self._many(f"from {address}", TRIES_FROM_ONE_ADDRESS)
+
+    def was_wrong(self, user: str, address: str) -> None:
+        """Note a wrong try."""
+        with self._lock:
+            for key in (f"user {user}", f"from {address}"):
+                self._wrong.setdefault(key, deque(maxlen=TRIES_FROM_ONE_ADDRESS)).append(self._now())
+            if len(self._wrong) > 10_000:  # somebody who tries many names must not fill the memory
+                self._wrong.pop(next(iter(self._wrong)))
+
+    def was_right(self, user: str) -> None:
+        """Forget the wrong tries of a user."""
+        with self._lock:
+            self._wrong.pop(f"user {user}", None)
+
+    def _many(self, key: str, most: int) -> bool:
+        since = self._now() - LOCKED_FOR
+        return sum(1 for at in self._wrong.get(key, ()) if at > since) >= most
+
+    def _sweep(self, now: datetime) -> None:
+        ended = [k for k, s in self._sessions.items() if now - s.seen > self._idle or now - s.began > self._longest]
+        for key in ended + list(self._sessions)[: max(0, len(self._sessions) - MOST_SESSIONS)]:
+            self._sessions.pop(key, None)
+
+
+def person_of(account: Account, config: Config) -> Person:
+    """Give the person of an account; a scope that names nothing configured sees nothing."""
+    known = {p.id for p in config.provider} | {one.id for _, one in config.locations()}
+    scope = tuple(s for s in account.scope if s in known) or (("nothing",) if account.scope else ())
+    return Person(account.name, account.role, account.standing, account.delegated_by, scope, account.user)

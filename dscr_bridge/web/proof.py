@@ -1,0 +1,138 @@
+"""What proves it: receipts, history with charts, the audit trail, the inspection page, the evidence pack."""
+
+import base64
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, render_template, request, send_file
+
+from dscr_bridge import evidence, mapping, receipt, sending
+from dscr_bridge.ledger import SETTLED, TAKEN
+from dscr_bridge.opening import SOFTWARE
+from dscr_bridge.returns import Obligation
+from dscr_bridge.web import charts, history
+from dscr_bridge.web.app import me, mine, my_return, signed_in, the_desk
+from dscr_bridge.web.wall import bricks_of
+
+pages = Blueprint("proof", __name__)
+EVENTS_ON_A_PAGE = 100
+_STYLE = re.compile(rb"<style>(.*?)</style>", re.S)
+
+
+@pages.get("/receipts")
+@signed_in
+def receipts() -> Any:
+    """List the returns of a window with their receipts."""
+    desk = the_desk()
+    months = _months_known()
+    month = request.args.get("window", "")
+    chosen = month if month in months else desk.bridge.window().month
+    bricks = [b for b in bricks_of(desk, me(), chosen) if b.row.return_sha256]
+    return render_template("receipts.html", bricks=bricks, month=chosen, months=months, taken=TAKEN)
+
+
+@pages.get("/location/<location_id>/<care_type>/receipt/<month>")
+@signed_in
+def one_receipt(location_id: str, care_type: str, month: str) -> Response:
+    """Show the receipt of a return: the same page that is kept in the data folder."""
+    provider, location, obligation = my_return(location_id, care_type, month)
+    bridge = the_desk().bridge
+    window = bridge.window_named(month)
+    edition = mapping.edition_for(window.opens_on)
+    try:
+        document = sending.receipt_of(obligation, bridge.ledger, window, software=SOFTWARE, provider=provider.name,
+                                      name=location.name, wordings={i.id: i.title for i in edition.items})  # fmt: skip
+    except KeyError:
+        abort(404)
+    return _printable(receipt.page(document))
+
+
+@pages.get("/location/<location_id>/<care_type>/history")
+@signed_in
+def past(location_id: str, care_type: str) -> Any:
+    """Show the months behind: charts, each with its table."""
+    provider, location, obligation = my_return(location_id, care_type)
+    told = history.of(the_desk(), obligation)
+    return render_template(
+        "history.html", provider=provider, location=location, obligation=obligation, told=told,
+        month_marks=[(m.label, m.tone, m.said) for m in told.months], people_lines=(charts.Line("People", told.people),),
+        rate_rows=_rows(told.rates), workforce_rows=_rows(told.workforce), flu_rows=_rows(told.flu),
+    )  # fmt: skip
+
+
+@pages.get("/location/<location_id>/<care_type>/evidence/<month>.zip")
+@signed_in
+def pack(location_id: str, care_type: str, month: str) -> Response:
+    """Give the evidence pack of a return as one zip."""
+    _, _, obligation = my_return(location_id, care_type, month)
+    with tempfile.TemporaryDirectory() as aside:
+        written = evidence.write(the_desk().bridge, obligation, Path(aside), as_zip=True)
+        # Unlinked once it is open: nothing of it stays on the disk.
+        response = send_file(written.open("rb"), "application/zip", as_attachment=True, download_name=written.name)
+    return response
+
+
+@pages.get("/audit")
+@signed_in
+def audit() -> Any:
+    """Show what happened and who did it, newest first, for one location or for a provider."""
+    desk = the_desk()
+    known = {one.id: one.name for _, one in desk.locations(me())}
+    providers = {f"provider:{p.id}": p.name for p, _ in desk.locations(me())}
+    asked = request.args.get("of", "")
+    chain = asked if asked in known or asked in providers else next(iter(known), "")
+    if not chain:
+        abort(404)
+    events = desk.bridge.ledger.events(chain)
+    last = max(1, -(-len(events) // EVENTS_ON_A_PAGE))
+    text = request.args.get("page", "1")
+    at = min(max(int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1, 1), last)
+    end = len(events) - (at - 1) * EVENTS_ON_A_PAGE
+    shown = list(reversed(events[max(0, end - EVENTS_ON_A_PAGE) : end]))
+    n, head = desk.bridge.ledger.head(chain)
+    return render_template("audit.html", chain=chain, name={**known, **providers}[chain], known=known, head=head,
+                           providers=providers, events=shown, n=n, page=at, last=last)  # fmt: skip
+
+
+@pages.get("/location/<location_id>/inspection")
+@signed_in
+def inspection(location_id: str) -> Any:
+    """Show what an inspector, or whoever takes over, asks for: twelve months, definitions, decisions, cases."""
+    provider, location = mine(location_id)
+    desk = the_desk()
+    ledger = desk.bridge.ledger
+    window = desk.bridge.window()
+    edition = mapping.edition_for(window.opens_on)
+    months = {c: history.months_of(desk, Obligation(location.location_id, c, window.month)) for c in location.care_types}
+    decisions = [*ledger.decisions(f"provider:{provider.id}"), *ledger.decisions(location.id)]
+    return render_template(
+        "inspection.html", provider=provider, location=location, edition=edition, months=months,
+        fingerprint=desk.bridge.fingerprint(edition, location), settled=SETTLED, head=ledger.head(location.id),
+        approvals=[d for d in decisions if d.kind == "edition_approved"],
+        verified=[d for d in decisions if d.kind in ("item_verified", "item_left_out")],
+        cases=[d for d in decisions if d.kind == "case"], contacts=desk.bridge.config.alerts.contact,
+        now=desk.now(), software=SOFTWARE, sources=[desk.bridge.config.source_named(s) for s in location.sources],
+    )  # fmt: skip
+
+
+def _printable(page: str) -> Response:
+    """Serve a page that carries its own style, allowing that very style and nothing else."""
+    body = page.encode()
+    found = _STYLE.search(body)
+    digest = base64.b64encode(hashlib.sha256(found[1]).digest()).decode() if found else ""
+    g.style_hash = f"sha256-{digest}"
+    return Response(body, content_type="text/html; charset=utf-8")
+
+
+def _rows(series: tuple[charts.Line, ...]) -> list[tuple[str, tuple[float | None, ...]]]:
+    return [(one.name, one.values) for one in series]
+
+
+def _months_known() -> list[str]:
+    bridge = the_desk().bridge
+    standings = bridge.ledger.standings("2022-07", bridge.window().month)
+    return sorted({o.window for o, _ in standings} | {bridge.window().month}, reverse=True)[:36]
+

@@ -1,0 +1,277 @@
+"""One return: its figures and what stands in the way, the ninety-second month, and every act of a person."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+
+from dscr_bridge import acting, deciding, mapping
+from dscr_bridge.errors import BridgeError
+from dscr_bridge.ledger import TAKEN, ObligationState
+from dscr_bridge.mapping import Item
+from dscr_bridge.reading import previous_return
+from dscr_bridge.returns import Level, Obligation, figures_sha256, number
+from dscr_bridge.web import month_questions, words
+from dscr_bridge.web.app import approvers_only, flash, me, my_return, signed_in, the_desk
+from dscr_bridge.web.desk import Seen, state_now
+from dscr_bridge.window import LONDON
+
+pages = Blueprint("returns", __name__, url_prefix="/location/<location_id>/<care_type>")
+
+
+@pages.get("/")
+@signed_in
+def one(location_id: str, care_type: str) -> Any:
+    """Show one return: where it stands, what to do, its figures by section."""
+    provider, location, obligation = my_return(location_id, care_type)
+    desk = the_desk()
+    row = desk.bridge.ledger.obligation(obligation)
+    seen = desk.seen(obligation, row)
+    previous = previous_return(desk.bridge, obligation)
+    state = state_now(desk, row, desk.now())
+    return render_template(
+        "return.html", provider=provider, location=location, obligation=obligation, row=row, seen=seen,
+        shown=words.shown(state, row), window=desk.bridge.window(), now=desk.now(), previous=previous,
+        sections=_sections(seen, obligation, previous) if seen else [], nil_reasons=acting.NIL_REASONS,
+        figures_sha256=figures_sha256(seen.figures) if seen else "", person=me(), taken=row.state in TAKEN,
+        paused=acting.is_paused(desk.bridge, location.id), fixes=_fixes(seen) if seen else [],
+        by_hand=desk.bridge.channel is None, coverage=_coverage(seen),
+        awaiting=row.state is ObligationState.READY and row.reason == "awaiting_confirmation",
+        holds={p.rule for p in seen.holding} if seen else set(), warning=Level.WARNING, figure_previous=_previous_value,
+    )  # fmt: skip
+
+
+@pages.get("/item/<item_id>")
+@signed_in
+def item(location_id: str, care_type: str, item_id: str) -> Any:
+    """Explain one figure: definition, wording and grade, how it was obtained, what can move it."""
+    provider, location, obligation = my_return(location_id, care_type)
+    desk = the_desk()
+    edition = mapping.edition_for(desk.bridge.window().opens_on)
+    if item_id not in {i.id for i in edition.items_for(obligation.care_type)}:
+        abort(404)
+    from dscr_bridge.reading import counting_settings
+
+    explained = mapping.explain_item(item_id, edition, counting_settings(location))
+    seen = desk.seen(obligation, desk.bridge.ledger.obligation(obligation))
+    figure = seen.figures.figure(item_id) if seen else None
+    return render_template("item.html", provider=provider, location=location, obligation=obligation, edition=edition,
+                           explained=explained, figure=figure, steps=_funnel(seen, explained.item))  # fmt: skip
+
+
+@pages.get("/month")
+@signed_in
+def month_page(location_id: str, care_type: str) -> Any:
+    """Ask only what systems cannot know, with what was said last."""
+    return _month(location_id, care_type)
+
+
+@pages.post("/month")
+@approvers_only
+def month_answers(location_id: str, care_type: str) -> Any:
+    """Take the answers, count and check at once, and go on to the figures."""
+    _, location, obligation = my_return(location_id, care_type)
+    desk = the_desk()
+    questions = month_questions.questions(desk, obligation)
+    wrong = month_questions.mistakes(questions, request.form)
+    if wrong:
+        return _month(location_id, care_type, wrong)
+    for question in questions:
+        answer = request.form.get(question.item.id, "").strip()
+        if answer:
+            deciding.declare(desk.bridge, location.id, question.item.id, answer, by=me().signs_as, bed_type=None,
+                             until=None)  # fmt: skip
+    _count(obligation)
+    flash("good", "Your answers are kept. Now look at the figures, and approve them.")
+    return _back(obligation, "figures")
+
+
+@pages.post("/count")
+@signed_in
+def count(location_id: str, care_type: str) -> Any:
+    """Read the sources, count and check now; nothing is sent."""
+    _, _, obligation = my_return(location_id, care_type)
+    if _count(obligation):
+        flash("good", "Counted and checked just now. Nothing was sent.")
+    return _back(obligation)
+
+
+@pages.post("/approve")
+@approvers_only
+def approve(location_id: str, care_type: str) -> Any:
+    """Approve the figures that were on the page, and send them."""
+    _, _, obligation = my_return(location_id, care_type)
+    try:
+        ended = acting.approve(the_desk().bridge, obligation, by=me().signs_as, seen=request.form.get("figures", ""))
+    except BridgeError as failure:
+        _tell(failure)
+    else:
+        flash("good", f"Approved. It now stands at: {words.STANDING[ended.state][0].lower()}.")
+    return _back(obligation)
+
+
+@pages.post("/hold")
+@approvers_only
+def hold(location_id: str, care_type: str) -> Any:
+    """Hold the return."""
+    return _do(location_id, care_type, "Held. It goes on when somebody approves it.",
+               lambda o: acting.hold(the_desk().bridge, o, by=me().signs_as, note=request.form.get("note", "")))  # fmt: skip
+
+
+@pages.post("/accept/<rule>")
+@approvers_only
+def accept(location_id: str, care_type: str, rule: str) -> Any:
+    """Accept a warning with a note, and check again."""
+    def act(obligation: Obligation) -> None:
+        acting.accept(the_desk().bridge, obligation, rule, by=me().signs_as, note=request.form.get("note", ""))
+        _count(obligation)
+
+    return _do(location_id, care_type, "Accepted; your note is printed on the receipt.", act)
+
+
+@pages.post("/nil")
+@approvers_only
+def nil(location_id: str, care_type: str) -> Any:
+    """State that there is nothing to report."""
+    return _do(location_id, care_type, "Noted. Now choose the nil return on the platform, and confirm it here.",
+               lambda o: acting.nil(the_desk().bridge, o, request.form.get("reason", ""), by=me().signs_as))  # fmt: skip
+
+
+@pages.post("/unchanged")
+@approvers_only
+def unchanged(location_id: str, care_type: str) -> Any:
+    """State that what was said before is still right, and count the rest anew."""
+    def act(obligation: Obligation) -> None:
+        acting.still_the_same(the_desk().bridge, obligation, by=me().signs_as)
+        _count(obligation)
+
+    return _do(location_id, care_type, "Noted: what you said before still holds. Everything else was counted anew.", act)
+
+
+@pages.post("/confirm")
+@approvers_only
+def confirm(location_id: str, care_type: str) -> Any:
+    """Confirm that the return was entered on the platform by hand."""
+    def act(obligation: Obligation) -> None:
+        acting.confirm(the_desk().bridge, obligation, by=me().signs_as, reference=request.form.get("reference", ""),
+                       entered_at=_entered(), note=request.form.get("note") or None)  # fmt: skip
+
+    return _do(location_id, care_type, "Confirmed. The bridge stops asking.", act)
+
+
+@pages.post("/pause")
+@approvers_only
+def pause(location_id: str, care_type: str) -> Any:
+    """Pause everything for this location, or go on."""
+    bridge = the_desk().bridge
+    if request.form.get("on") == "yes":
+        return _do(location_id, care_type, "Paused. Its windows still close, and still count.",
+                   lambda o: acting.pause(bridge, o.location, by=me().signs_as, note=request.form.get("note", "")))  # fmt: skip
+    return _do(location_id, care_type, "The pause is over.", lambda o: acting.go_on(bridge, o.location, by=me().signs_as))
+
+
+def _do(location_id: str, care_type: str, done: str, act: Any) -> Any:
+    _, _, obligation = my_return(location_id, care_type)
+    try:
+        act(obligation)
+    except BridgeError as failure:
+        _tell(failure)
+    else:
+        flash("good", done)
+    return _back(obligation)
+
+
+def _month(location_id: str, care_type: str, wrong: dict[str, str] | None = None) -> Any:
+    provider, location, obligation = my_return(location_id, care_type)
+    desk = the_desk()
+    page = render_template(
+        "month.html", provider=provider, location=location, obligation=obligation, window=desk.bridge.window(),
+        now=desk.now(), questions=month_questions.questions(desk, obligation), wrong=wrong or {}, form=request.form,
+        person=me(), taken=desk.bridge.ledger.obligation(obligation).state in TAKEN,
+    )  # fmt: skip
+    return (page, 422) if wrong else page
+
+
+def _count(obligation: Obligation) -> bool:
+    """Count one return, one at a time from the pages: ten impatient people must not pull ten times."""
+    desk = the_desk()
+    if not desk.counting.acquire(timeout=60):
+        flash("look", "Another count is under way. Try again in a minute.")
+        return False
+    try:
+        acting.counted_again(desk.bridge, obligation)
+    except BridgeError as failure:
+        _tell(failure)
+        return False
+    finally:
+        desk.counting.release()
+    return True
+
+
+def _entered() -> datetime:
+    """Read the London time that was typed; now when nothing was."""
+    day, clock = request.form.get("day", "").strip(), request.form.get("clock", "").strip()
+    if not day and not clock:
+        return the_desk().now()
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=LONDON)
+    except ValueError:
+        raise deciding.refused("the date or time cannot be read.", "Write 2026-11-09 and 14:30.") from None
+
+
+def _tell(failure: BridgeError) -> None:
+    flash("bad", f"{failure.what[:1].upper()}{failure.what[1:]} {failure.now} {failure.do}")
+
+
+def _back(obligation: Obligation, anchor: str | None = None) -> Any:
+    there = url_for("returns.one", location_id=obligation.location, care_type=obligation.care_type.value, _anchor=anchor)
+    return redirect(there, 303)
+
+
+def _sections(seen: Seen, obligation: Obligation, previous: Any) -> list[dict[str, Any]]:
+    found = []
+    for name in seen.edition.sections[obligation.care_type]:
+        items = [i for i in seen.edition.items_for(obligation.care_type) if i.section == name]
+        rows = [(i, seen.figures.figure(i.id), str(i.id) in seen.going) for i in items]
+        found.append({"name": name, "title": seen.edition.section_titles[name], "rows": rows})
+    return found
+
+
+def _previous_value(previous: Any, item_id: Any) -> str:
+    figure = acting.previous_figure(previous, item_id)
+    return words.value(figure) if figure else ""
+
+
+def _fixes(seen: Seen) -> list[Any]:
+    order = list(Level)
+    return sorted((p for p in seen.problems if p.level is not Level.NOTE), key=lambda p: order.index(p.level))
+
+
+def _coverage(seen: Seen | None) -> list[dict[str, Any]]:
+    """Say by source what was read, how well and how fresh."""
+    if seen is None or seen.counted is None:
+        return []
+    fresh = {f.source: f for f in seen.counted.freshness}
+    sources: dict[str, list[tuple[str, str, int]]] = {}
+    for table, reading, source, rows in seen.counted.coverage:
+        sources.setdefault(source, []).append((table, reading, rows))
+    return [{"source": s, "tables": sorted(t), "fresh": fresh.get(s)} for s, t in sorted(sources.items()) if s in fresh]
+
+
+def _funnel(seen: Seen | None, item_shown: Item) -> list[tuple[str, str]]:
+    """Say step by step what went in and what came out, as far as the count kept it."""
+    if seen is None or seen.counted is None:
+        return []
+    steps = [
+        (f"{table.replace('_', ' ')} records of {source} at this location", f"{rows:,}")
+        for table, _, source, rows in seen.counted.coverage if table in item_shown.needs
+    ]  # fmt: skip
+    odd = [(f"of them {name.replace('_', ' ').replace('.', ': ')}", f"{n:,}")
+           for name, n in sorted(seen.figures.diagnostics.items()) if n]  # fmt: skip
+    figure = seen.figures.figure(item_shown.id)
+    return [*steps, *odd, ("The figure", words.value(figure))]
+
+
+def value_of(figure: Any) -> str:
+    """Write the plain number of a figure."""
+    return "" if figure.value is None else str(number(figure.value))

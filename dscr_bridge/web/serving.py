@@ -1,0 +1,88 @@
+"""Serve the pages: alone, or beside the daemon in a thread of its own; idle it costs next to nothing."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dscr_bridge import log, paper
+from dscr_bridge.config import Pages
+from dscr_bridge.errors import ConfigError
+from dscr_bridge.opening import Bridge
+from dscr_bridge.web import links
+from dscr_bridge.web.access import Door
+from dscr_bridge.web.accounts import Accounts
+from dscr_bridge.web.desk import Desk, Latest
+
+THREADS = 4
+_log = log.room("pages")
+
+
+def make_desk(bridge: Bridge, settings: Pages, latest: Latest | None = None) -> Desk:
+    """Set up what the pages work with; figures that this process counts from now on are remembered in memory."""
+    kept = latest or Latest()
+    folder = bridge.config.data_folder
+    door = Door(bridge.world.now, idle=timedelta(minutes=settings.idle_minutes),
+                longest=timedelta(hours=settings.session_hours))  # fmt: skip
+    return Desk(replace(bridge, remember=kept.remember), settings, door, Accounts(accounts_file(folder)), kept,
+                links.secret(folder))  # fmt: skip
+
+
+def accounts_file(data_folder: Path) -> Path:
+    """Say where the accounts are kept."""
+    return data_folder / "pages" / "accounts.json"
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[str]:
+    """Serve the pages in a thread while the block runs, and give the address to open.
+
+    Raises ConfigError when the port is taken, or when people are to sign in and there is no account.
+    """
+    from waitress import create_server  # type: ignore[import-untyped]
+
+    from dscr_bridge.web.app import make_app
+
+    _require_somebody(desk)
+    logging.getLogger("waitress").setLevel(logging.ERROR)
+    try:
+        # No Server header; forwarded headers are not believed, so the gateway's address counts as the caller's.
+        server: Any = create_server(make_app(desk), host=desk.settings.host, port=desk.settings.port, threads=THREADS,
+                                    ident=None, clear_untrusted_proxy_headers=True)  # fmt: skip
+    except OSError:
+        raise ConfigError("pages", f"port {desk.settings.port} is taken or not allowed.", "The pages are not served.",
+                          "Set another port under [pages].") from None  # fmt: skip
+    thread = threading.Thread(target=server.run, name="pages", daemon=True)
+    thread.start()
+    address = f"http://{_bracketed(desk.settings.host)}:{server.effective_port}"
+    _log.info("served")
+    try:
+        yield address
+    finally:
+        server.close()
+        thread.join(5)
+
+
+def opening_address(desk: Desk, address: str) -> str:
+    """Give the address to open: with a one-time token on this machine, the public one where people sign in."""
+    if desk.settings.login == "accounts":
+        return desk.settings.public_url or address
+    token = desk.door.token()
+    path = desk.bridge.config.data_folder / "pages" / "address"
+    opened = f"{address}/sign-in?token={token}"
+    paper.write_whole(path, f"{opened}\n".encode())  # for the owner of this machine alone; it works once
+    return opened
+
+
+def _require_somebody(desk: Desk) -> None:
+    if desk.settings.login == "accounts" and not desk.accounts.all():
+        raise ConfigError("pages", "nobody has an account yet.", "The pages are not served.",
+                          "Add one: dscr-bridge account add")  # fmt: skip
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

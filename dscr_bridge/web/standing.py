@@ -1,0 +1,178 @@
+"""Sources and the drill, enforcement and open cases, the bed board, and what these pages are."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+
+from dscr_bridge import deciding, drill, enforcement, mapping
+from dscr_bridge.errors import BridgeError
+from dscr_bridge.ledger import ObligationState
+from dscr_bridge.returns import CareType, Obligation
+from dscr_bridge.web.app import approvers_only, flash, me, mine, only, signed_in, the_desk
+from dscr_bridge.web.desk import Desk
+from dscr_bridge.window import LONDON
+
+pages = Blueprint("standing", __name__)
+_drilled: dict[int, tuple[Any, list[drill.Line]]] = {}
+
+# What may come from the authority, with the days in which it must be answered (statutory guidance on enforcement).
+CASES = {
+    "contact": "A contact or an offer of support", "notice_of_intent": "Notice of Intent",
+    "representations": "Our written representations", "panel": "The panel's decision", "final_notice": "Final Notice",
+    "appeal": "Our appeal", "closed": "Closed",
+}  # fmt: skip
+
+
+@pages.get("/sources")
+@signed_in
+def sources() -> Any:
+    """Show the configured sources and the last drill."""
+    desk = the_desk()
+    served: dict[str, list[str]] = {}
+    for _, one in desk.locations(me()):
+        for name in one.sources:
+            served.setdefault(name, []).append(one.name)
+    at, lines = _drilled.get(id(desk), (None, []))
+    if me().scope:  # the drill names every location: a scoped person sees the sources' lines only
+        lines = [line for line in lines if line.what.removeprefix("source ") in served]
+    mine_only = [s for s in desk.bridge.config.source if s.name in served]
+    return render_template("sources.html", sources=mine_only, served=served, lines=lines, at=at, person=me(),
+                           receiver=desk.bridge.config.receiver)  # fmt: skip
+
+
+@pages.post("/sources/drill")
+@only(lambda p: p.drills, "An auditor looks and changes nothing.")
+def run_drill() -> Any:
+    """Try everything that a window needs; send nothing."""
+    desk = the_desk()
+    if not desk.counting.acquire(timeout=60):
+        flash("look", "Another count is under way. Try again in a minute.")
+        return redirect(url_for("standing.sources"), 303)
+    try:
+        window = desk.bridge.window()
+        lines = drill.of_files(desk.bridge.config, window.opens_on) + drill.of_connections(desk.bridge)
+        _drilled[id(desk)] = (desk.now(), lines)
+        bad = sum(1 for line in lines if line.failure is not None)
+        flash("bad" if bad else "good", f"{bad} things need somebody." if bad else "Everything that a window needs works.")
+    except BridgeError as failure:
+        flash("bad", f"{failure.what} {failure.do}")
+    finally:
+        desk.counting.release()
+    return redirect(url_for("standing.sources"), 303)
+
+
+@pages.get("/enforcement")
+@signed_in
+def risk() -> Any:
+    """Show how near missed windows bring each return to enforcement, and the open cases."""
+    desk = the_desk()
+    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    standings = exposures(desk)
+    rows = []
+    for provider, location in desk.locations(me()):
+        for care_type in location.care_types:
+            found = standings.get((location.id, care_type))
+            if found is not None and (found.in_a_year or len(standings) <= 60):
+                rows.append((provider, location, care_type, found, _fee(desk, location.id, care_type)))
+    rows.sort(key=lambda r: (r[3].headroom, -r[3].in_a_year, r[1].name.casefold()))
+    providers = list(dict.fromkeys((p.id, p.name) for p, _ in desk.locations(me())))
+    cases = {p: desk.bridge.ledger.decisions(f"provider:{p}", "case") for p, _ in providers}
+    return render_template("enforcement.html", rows=rows[:500], thresholds=thresholds, providers=providers, cases=cases,
+                           case_words=CASES, person=me(), total=len(standings), today=desk.now().astimezone(LONDON).date(),
+                           deadline=enforcement.deadline, day_of=date.fromisoformat, days_left=days_left, fees=enforcement.load_fees(mapping.folder() / "enforcement.toml"))
+
+
+@pages.post("/enforcement/case")
+@approvers_only
+def note_case() -> Any:
+    """Note a contact, a notice or an answer of an enforcement case."""
+    desk, form = the_desk(), request.form
+    mine_too = {p.id for p, _ in desk.locations(me())}
+    provider, kind = form.get("provider", ""), form.get("kind", "")
+    try:
+        at = date.fromisoformat(form.get("day", ""))
+        if provider not in mine_too or kind not in CASES:
+            raise ValueError
+        note = " ".join(form.get("note", "").split())[:500]
+    except ValueError:
+        flash("bad", "Choose what it is and write its date as 2026-11-09.")
+        return redirect(url_for("standing.risk"), 303)
+    desk.bridge.ledger.decide(f"provider:{provider}", "case", f"{at.isoformat()}/{kind}", by=deciding.named(me().signs_as),
+                              note=note, detail={"kind": kind, "at": at.isoformat()})  # fmt: skip
+    flash("good", "Noted.")
+    return redirect(url_for("standing.risk"), 303)
+
+
+@pages.get("/location/<location_id>/beds")
+@signed_in
+def beds(location_id: str) -> Any:
+    """Show the beds by kind as they were counted, to hold against the whiteboard."""
+    provider, location = mine(location_id)
+    desk = the_desk()
+    one = Obligation(location.location_id, CareType.CARE_HOME, desk.bridge.window().month)
+    seen = desk.seen(one, desk.bridge.ledger.obligation(one)) if CareType.CARE_HOME in location.care_types else None
+    return render_template("beds.html", provider=provider, location=location, seen=seen, board=_board(seen))
+
+
+@pages.get("/about")
+def about() -> Any:
+    """Say what these pages are, what they keep, how they can be used, and whom to ask."""
+    return render_template("about.html", contacts=mapping_contacts())
+
+
+def exposures(desk: Desk) -> dict[tuple[str, CareType], enforcement.Exposure]:
+    """Count, for every return, the windows that were missed, from the states of the last fourteen months alone."""
+    window = desk.bridge.window()
+    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    year, month = int(window.month[:4]), int(window.month[5:])
+    first = year * 12 + month - 1 - thresholds.year_months
+    missed: dict[tuple[str, CareType], dict[str, bool]] = {}
+    for obligation, state in desk.bridge.ledger.standings(f"{first // 12:04}-{first % 12 + 1:02}", window.month):
+        its = missed.setdefault((obligation.location, obligation.care_type), {})
+        if obligation.window < window.month or state is ObligationState.MISSED:
+            its[obligation.window] = state in (ObligationState.MISSED, ObligationState.ON_RECORD_LATE)
+    return {key: enforcement.exposure(its, thresholds) for key, its in missed.items()}
+
+
+def mapping_contacts() -> list[dict[str, str]]:
+    """Give the contacts of the platform, the guidance and enforcement, as dated definitions."""
+    return enforcement.load_contacts(mapping.folder() / "contacts.toml")
+
+
+def _fee(desk: Desk, location: str, care_type: CareType) -> str:
+    """Say the CQC fee of this location alone, as far as its last figures tell: a penalty would equal a CQC fee."""
+    one = Obligation(desk.bridge.owing(desk.bridge.config.location(location)[1].location_id)[1].location_id, care_type,
+                     desk.bridge.window().month)  # fmt: skip
+    seen = desk.seen(one, desk.bridge.ledger.obligation(one))
+    wanted = "ch_beds_max_capacity" if care_type is CareType.CARE_HOME else "hc_service_users"
+    value = seen.figures.figure(wanted).value if seen else None
+    if not isinstance(value, int):
+        return ""
+    fees = enforcement.load_fees(mapping.folder() / "enforcement.toml")
+    return f"\N{POUND SIGN}{enforcement.fee(fees, care_type, value):,.0f}"
+
+
+def _board(seen: Any) -> list[dict[str, Any]]:
+    if seen is None:
+        return []
+    def split(item: str) -> dict[str, int]:
+        figure = seen.figures.figure(item)
+        return dict(figure.by or {}) if figure.by else {}
+
+    capacity, occupied = split("ch_beds_max_capacity"), split("ch_beds_occupied")
+    reserved, accepting = split("ch_beds_vacant_reserved"), split("ch_beds_vacant_accepting")
+    found = []
+    for bed_type in sorted(capacity):
+        parts = [("occupied", occupied.get(bed_type, 0)), ("reserved", reserved.get(bed_type, 0)),
+                 ("accepting", accepting.get(bed_type, 0))]  # fmt: skip
+        rest = capacity[bed_type] - sum(n for _, n in parts)
+        found.append({"type": bed_type, "capacity": capacity[bed_type], "parts": [*parts, ("other", max(rest, 0))]})
+    return found
+
+
+def days_left(due: date, today: date) -> str:
+    """Say how long there is to answer."""
+    rest = (due - today) // timedelta(days=1)
+    return f"{rest} days left" if rest >= 0 else f"{-rest} days ago"
+

@@ -1,0 +1,126 @@
+"""The daemon sends by itself when the time has come, and the demonstration can be run again and again."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+
+import pytest
+from stage import CLOCK, ROOT, Place, Ran, plain
+
+from dscr_bridge.due import planned_at
+from dscr_bridge.window import window_at
+
+
+@contextmanager
+def running(place: Place, name: str) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Run the daemon for a while; gives a function that waits for an event of its log.  It must stop on SIGTERM."""
+    said = place.folder / "data" / f"{name}.log"
+    said.parent.mkdir(exist_ok=True)
+    with said.open("w") as log:
+        process = subprocess.Popen(place.command("run"), cwd=place.folder, env=place.environment(), stdout=log, stderr=log)
+
+        def event(wanted: str) -> dict[str, str]:
+            until = time.monotonic() + 40
+            while time.monotonic() < until and process.poll() is None:
+                for line in said.read_text("utf-8").splitlines():
+                    if line.endswith("}") and json.loads(line)["event"] == wanted:
+                        return dict(json.loads(line))
+                time.sleep(0.05)
+            raise AssertionError(f"{wanted} never came: {said.read_text('utf-8')}")
+
+        try:
+            yield event
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(15)
+        finally:
+            process.kill()
+            process.wait()
+    place.heard(Ran(code, "", said.read_text("utf-8")))
+    assert (code, place.said[-1].log[-1]["event"], place.said[-1].message) == (0, "daemon.stopped", "")
+
+
+def planned(place: Place) -> datetime:
+    return planned_at(window_at(CLOCK), clock_time(10, 0), place.location)
+
+
+def test_the_daemon_sends_by_itself_at_the_planned_time_and_not_again_when_restarted(
+    rose_cottage: Callable[..., Place]
+) -> None:
+    place = rose_cottage(decided=True)
+    place.offset += planned(place) - place.now() - timedelta(seconds=5)
+    with running(place, "first") as event:
+        waits = event("daemon.waiting_until")
+        assert abs(datetime.fromisoformat(waits["next_at"]) - planned(place)) < timedelta(seconds=1)
+        assert place.arrived() == []
+        event("sending.recorded")
+    assert place.arrived() == ["accepted", "accepted"]
+    assert place.state() == ("on_record", None)
+    assert place.now() > planned(place)
+
+    with running(place, "second") as event:
+        event("daemon.waiting_until")
+    assert place.arrived() == ["accepted", "accepted"]
+
+
+def test_the_daemon_holds_a_return_whose_definitions_nobody_approved(rose_cottage: Callable[..., Place]) -> None:
+    place = rose_cottage()
+    with running(place, "unapproved") as event:
+        event("daemon.waiting_until")
+    assert (place.arrived(), place.state()) == ([], ("held", "edition_not_approved"))
+    assert "held: a person must act on the figures" in plain(place.run("status").out)
+
+
+def test_the_daemon_waits_for_a_source_that_is_down_and_sends_when_it_is_back(rose_cottage: Callable[..., Place]) -> None:
+    place = rose_cottage(decided=True)
+    rota = place.file("posts.csv").parent
+    away = rota.rename(rota.with_name("away"))
+    with running(place, "down") as event:
+        event("daemon.waiting_until")
+    assert (place.arrived(), place.state()) == ([], ("waiting", "source_down"))
+    away.rename(rota)
+    place.offset += timedelta(minutes=11)
+    with running(place, "back") as event:
+        event("sending.recorded")
+    assert (place.arrived(), place.state()) == (["accepted", "accepted"], ("on_record", None))
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Ran, list[str]]]:
+    """Run the demonstration twice in one folder, and say what its receiver had got after each."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-W", "error", "-m", "dscr_bridge", "demo", "--folder", str(folder / "demo")]
+    found = []
+    for _ in range(2):
+        ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=100, cwd=folder,
+                               env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+        found.append((Ran(ended.returncode, ended.stdout, ended.stderr), arrivals(folder / "demo" / "receiver")))
+    return found
+
+
+def arrivals(store: Path) -> list[str]:
+    (file,) = (f for f in store.iterdir() if f.suffix in (".sqlite", ".db"))
+    database = sqlite3.connect(file)
+    try:
+        return [outcome for (outcome,) in database.execute("SELECT outcome FROM arrival ORDER BY number")]
+    finally:
+        database.close()
+
+
+def test_the_demonstration_ends_well_twice_and_sends_nothing_the_second_time(
+    demonstrations: list[tuple[Ran, list[str]]]
+) -> None:
+    (first, arrived), (second, arrived_later) = demonstrations
+    assert [(one.code, one.err) for one in (first, second)] == [(0, ""), (0, "")]
+    assert set(arrived) == {"accepted"} and arrived_later == arrived
+    assert "SIMULATED" in first.out and "✗" not in first.out + second.out
+    assert plain(second.out).count("✓ already accepted:") == 5
+    assert "this time nothing was sent: everything was already accepted" in plain(second.out)
