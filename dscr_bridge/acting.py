@@ -3,29 +3,18 @@
 Each act is an event in the ledger with who and when; none of them changes a figure behind anybody's back.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from dscr_bridge import bridge as flow
-from dscr_bridge import mapping, sending
+from dscr_bridge import kinds, mapping, sending
 from dscr_bridge.bridge import Prepared
 from dscr_bridge.deciding import named, refused
-from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
-from dscr_bridge.ledger import TAKEN, Decision, Declared
+from dscr_bridge.errors import BridgeError, ReturnHeld
+from dscr_bridge.ledger import Decision, Declared
 from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import Figure, ItemId, Level, Obligation, figures_sha256, number
 
-# Why there can be nothing to report (DHSC and NECS, notice to providers on data enforcement, 2023; Norfolk County
-# Council, Capacity Tracker).  None of them can be inferred from records: a person states it.
-NIL_REASONS: Mapping[str, str] = {
-    "no_duty": "We think that we have no duty, but were asked",
-    "not_started": "The service has not started yet",
-    "no_service_users": "Nobody uses the service at the moment",
-    "no_staff": "The service has no staff at the moment",
-    "paused": "The service is paused",
-    "cqc_change_pending": "A change of registration with CQC is under way",
-}
 MOST_NOTE = 500
 
 
@@ -35,7 +24,7 @@ def approve(bridge: Bridge, obligation: Obligation, *, by: str, seen: str | None
     Raises ReturnHeld when the figures have changed since, or may not go; whatever `bridge.send` raises.
     """
     who = named(by)
-    _require_not_taken(bridge, obligation)
+    kinds.require_not_taken(bridge, obligation)
     (prepared,) = flow.prepare(bridge, [obligation])
     if seen is not None and figures_sha256(prepared.figures) != seen:
         raise ReturnHeld(
@@ -47,7 +36,7 @@ def approve(bridge: Bridge, obligation: Obligation, *, by: str, seen: str | None
 
 def hold(bridge: Bridge, obligation: Obligation, *, by: str, note: str) -> Decision:
     """Hold a return until somebody approves it.  Raises ConfigError without a note; AlreadyAccepted."""
-    _require_not_taken(bridge, obligation)
+    kinds.require_not_taken(bridge, obligation)
     return bridge.ledger.decide(obligation.location, "return_held", obligation.id, by=named(by), note=_noted(note),
                                 obligation=obligation)  # fmt: skip
 
@@ -84,20 +73,9 @@ def is_paused(bridge: Bridge, location: str) -> Decision | None:
     return next(iter(bridge.ledger.decisions(location, "paused")), None)
 
 
-def nil(bridge: Bridge, obligation: Obligation, reason: str, *, by: str) -> Decision:
-    """Record that there is nothing to report, for a closed reason; the return is then held for a person.
-
-    The bridge never makes a nil return by itself: it is chosen on the platform and confirmed here.
-    """
-    if reason not in NIL_REASONS:
-        raise refused("that is not a reason for a nil return.", f"Give one of: {', '.join(NIL_REASONS)}.")
-    _require_not_taken(bridge, obligation)
-    with bridge.ledger.together():
-        made = bridge.ledger.decide(obligation.location, "nil_stated", obligation.id, by=named(by), note=reason)
-        bridge.ledger.decide(obligation.location, "return_held", obligation.id, by=named(by),
-                             note="A nil return: choose it on the platform, then confirm it here.",
-                             obligation=obligation)  # fmt: skip
-    return made
+def nil(bridge: Bridge, obligation: Obligation, reason: str, *, by: str, looked_at: str) -> sending.Outcome:
+    """Give a nil return for a closed reason, on what the person looked at; see `kinds.nil`."""
+    return kinds.nil(bridge, obligation, reason, by=by, looked_at=looked_at)
 
 
 def still_the_same(bridge: Bridge, obligation: Obligation, *, by: str) -> list[Declared]:
@@ -161,12 +139,6 @@ def text_of(figure: Figure) -> str:
     return "" if figure.value is None else str(number(figure.value))
 
 
-def _require_not_taken(bridge: Bridge, obligation: Obligation) -> None:
-    if bridge.ledger.obligation(obligation).state in TAKEN:
-        raise AlreadyAccepted(obligation.id, "this return was accepted already.", "Nothing was changed.",
-                              "Nothing is left to do; its receipt shows the proof.")  # fmt: skip
-
-
 def _noted(note: str) -> str:
     tidy = " ".join(note.split())
     if not tidy or len(tidy) > MOST_NOTE or not tidy.isprintable():
@@ -175,6 +147,6 @@ def _noted(note: str) -> str:
 
 
 __all__ = [
-    "NIL_REASONS", "BridgeError", "accept", "approve", "confirm", "counted_again", "go_on", "hold", "is_paused",
+    "BridgeError", "accept", "approve", "confirm", "counted_again", "go_on", "hold", "is_paused",
     "last_said", "nil", "pause", "previous_figure", "still_the_same", "text_of",
 ]  # fmt: skip

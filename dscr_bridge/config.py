@@ -4,9 +4,7 @@ Two stages: structure by pydantic, then what must hold across keys.  Messages ne
 was typed is shown except ids, names of keys and words from closed lists.
 """
 
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Iterator
 from datetime import date, time
@@ -17,12 +15,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from dscr_bridge import secrets_kept
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.mistakes import Mistake, described, listed, nearest
 from dscr_bridge.returns import CareType, LocationId, ProviderId
+from dscr_bridge.tables import CANONICAL
 
 # A CQC location id is `1-` and digits; old ones can hold letters (Skills for Care accepts 3 to 14 characters).
 _CQC_ID = re.compile(r"[0-9A-Z][0-9A-Z-]{2,13}")
+_ITEM_ID = re.compile(r"(?:ch|hc)_[a-z0-9_]+")
 
 
 def _cqc_id(value: str) -> str:
@@ -63,61 +64,53 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def _clock_time(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-2]\d:[0-5]\d", value):
+        return time.fromisoformat(value)
+    return value
+
+
 class Secret(_Part):
     """Where a secret is; the secret itself is never in the configuration."""
 
     file: Path | None = None
     env: str | None = None
+    keyring: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] | None = None  # "service/user" of the system's keyring
+    credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] | None = None  # systemd: LoadCredential=NAME:...
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None  # a program and its words; no shell
 
     @model_validator(mode="after")
     def _one_place(self) -> "Secret":
-        if (self.file is None) == (self.env is None):
-            raise ValueError("name one place: { file = \"...\" } or { env = \"...\" }")
+        if sum(getattr(self, place) is not None for place in type(self).model_fields) != 1:
+            raise ValueError(
+                'name one place: { file = "..." }, { env = "..." }, { keyring = "service/user" }, '
+                '{ credential = "..." } or { command = ["...", "..."] }'
+            )
         return self
 
     def secret_value(self) -> str:
         """Read the secret; raises ConfigError when it is not there or others on this machine can read it."""
-        if self.env is not None:
-            return _from_environment(self.env)
-        assert self.file is not None  # noqa: S101  (the validator above)
-        return _from_file(self.file)
-
-
-def _from_environment(name: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        raise ConfigError("Secrets", f"the environment variable {name} is not set.", "Nothing was sent.",
-                          "Set it for the account that runs the bridge.")
-    return value
-
-
-def _from_file(path: Path) -> str:
-    try:
-        if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
-            raise ConfigError("Secrets", f"the secret file {path} can be read or changed by other accounts.",
-                              "Nothing was sent.", f"Run: chmod 600 {path}")
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("Secrets", f"the secret file {path} cannot be read.", "Nothing was sent.",
-                          "Check that the file exists and that the account that runs the bridge may read it.") from None
+        return secrets_kept.read(self.file, self.env, self.keyring, self.credential, self.command)
 
 
 class Auth(_Part):
     """How to prove to a source or the receiver who we are."""
 
-    kind: Literal["none", "basic", "bearer", "api-key", "client-credentials"] = "none"
-    token_url: Url | None = None
+    kind: Literal["none", "basic", "bearer", "api-key", "client-credentials", "smart-backend", "key-for-token"] = "none"
+    token_url: Url | None = None  # smart-backend: found at the source's own address when left out
     client_id: str | None = None
     username: str | None = None
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "X-Api-Key"
     scope: str | None = None
-    secret: Secret | None = None
+    secret: Secret | None = None  # smart-backend: the private key, as PEM or as a JSON Web Key (Set)
+    key_ids: tuple[str, ...] = ()  # smart-backend with PEM keys: the kid of each; else the thumbprint (RFC 7638)
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
         wanted = {
             "none": (), "basic": ("username", "secret"), "bearer": ("secret",), "api-key": ("secret",),
-            "client-credentials": ("token_url", "client_id", "secret"),
+            "client-credentials": ("token_url", "client_id"), "smart-backend": ("client_id", "secret"),
+            "key-for-token": ("secret",),
         }[self.kind]  # fmt: skip
         missing = [k for k in wanted if getattr(self, k) is None]
         if missing:
@@ -125,14 +118,43 @@ class Auth(_Part):
         return self
 
 
+class Certificate(_Part):
+    """A client certificate for mutual TLS: PEM, or PKCS#12 (.p12, .pfx)."""
+
+    file: Path
+    key_file: Path | None = None  # PEM: the private key, where it is not in the same file
+    password: Secret | None = None  # of the private key or the PKCS#12 file
+
+
+class Sftp(_Part):
+    """A folder on an SFTP server.  The server is known by its key alone; nothing is taken on trust at first sight."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    folder: Annotated[str, Field(min_length=1)] = "."
+    username: Annotated[str, Field(min_length=1)]
+    host_key: Annotated[str, Field(pattern=r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$")]  # as in known_hosts
+    password: Secret | None = None
+    key: Secret | None = None  # an OpenSSH private key without a pass phrase of its own
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> "Sftp":
+        if (self.password is None) == (self.key is None):
+            raise ValueError("needs either password or key")
+        return self
+
+
 class Limits(_Part):
     """How much one reading of a source may take."""
 
     connections: Annotated[int, Field(ge=1, le=16)] = 4  # care record systems are busy
+    requests_per_minute: Annotated[int, Field(ge=1, le=6000)] = 600  # after as many that may come at once
     page_size: Annotated[int, Field(ge=1, le=2000)] = 200
     max_pages: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     max_body_mb: Annotated[int, Field(ge=1, le=1024)] = 64
+    budget_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 4096  # of everything that one reading takes
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    export_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 120  # how long a bulk export may take to be made
 
 
 class Source(_Part):
@@ -142,17 +164,55 @@ class Source(_Part):
     connector: str
     url: Url | None = None
     folder: Path | None = None
+    sftp: Sftp | None = None
+    # Where a connector can read such an address in several ways; its own first one when left out.
+    read_with: Literal["fhir_search", "bulk_export", "rest_json", "ndjson_files", "tabular_files"] | None = None
+    watched: bool = False  # folder: files are taken into it when they are complete, and put aside when unusable
     auth: Auth = Auth()
     ca_file: Path | None = None
+    certificate: Certificate | None = None
     times: Literal["london", "refuse"] | None = None  # a time without an offset; None: as the connector says
     limits: Limits = Limits()
+    quiet_from: Annotated[time | None, BeforeValidator(_clock_time)] = None  # no reading begins between these, UK time
+    quiet_to: Annotated[time | None, BeforeValidator(_clock_time)] = None
     settings: dict[str, str | int | bool] = {}
 
     @model_validator(mode="after")
     def _one_way_in(self) -> "Source":
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("needs either url (a FHIR server) or folder (files)")
+        if sum(place is not None for place in (self.url, self.folder, self.sftp)) != 1:
+            raise ValueError("needs one of url (a server), folder (files) or sftp (files on a server)")
+        if self.watched and self.folder is None:
+            raise ValueError("only a folder can be watched")
+        if (self.quiet_from is None) != (self.quiet_to is None):
+            raise ValueError("needs both quiet_from and quiet_to, or neither")
+        auth = self.auth
+        if auth.kind == "client-credentials" and auth.secret is None and self.certificate is None:
+            raise ValueError('auth of kind "client-credentials" needs secret, or the source a certificate')
         return self
+
+
+class Dormancy(_Part):
+    """A time in which a location was registered as dormant; both days included."""
+
+    first: date
+    last: date | None = None  # none: it still is
+
+
+class Predecessor(_Part):
+    """The registration that a location had before it changed hands or was registered anew."""
+
+    id: CqcId
+    on: date  # the first day of the new registration
+    provider: CqcId | None = None
+    same_legal_entity: bool = False  # only then missed windows and approvals carry over
+
+
+class Outside(_Part):
+    """A home under another regulator of the United Kingdom: listed, so that nobody wonders; it owes nothing here."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    regulator: Literal["Care Inspectorate", "Care Inspectorate Wales", "RQIA", "Isle of Man", "Jersey", "Guernsey"]
+    reference: Annotated[str, Field(max_length=40)] = ""
 
 
 class Location(_Part):
@@ -161,9 +221,15 @@ class Location(_Part):
     id: CqcId
     name: Annotated[str, Field(min_length=1, max_length=120)]
     care_types: Annotated[tuple[CareType, ...], Field(min_length=1)]
-    sources: tuple[Name, ...] = ()
+    sources: tuple[Name, ...] = ()  # first to last: the first that has rows of a table fills it
+    # Another order for one table (stay, staff_post, hours ...), or the source whose total an item takes before a count.
+    precedence: dict[str, tuple[Name, ...]] = {}
     identifiers: tuple[str, ...] = ()  # what the sources call it, besides its CQC id: an ODS site code, a branch code
     settings: dict[str, str | int | bool | list[str]] = {}  # edge rules of counting; `explain` lists them
+    registered_on: date | None = None  # with CQC; the first return is owed in the month after
+    closed_on: date | None = None  # the first day on which it is no longer registered
+    dormant: tuple[Dormancy, ...] = ()
+    predecessor: Predecessor | None = None
 
     @property
     def location_id(self) -> LocationId:
@@ -178,11 +244,15 @@ class Provider(_Part):
     name: Annotated[str, Field(min_length=1, max_length=120)]
     location: Annotated[tuple[Location, ...], Field(min_length=1)]
     settings: dict[str, str | int | bool | list[str]] = {}  # edge rules for all its locations; a location's own win
+    channels: tuple[str, ...] = ()  # which ways out and in which order; all of the configuration when left out
+    public_body: bool = False  # a council or an NHS body: it must return, but cannot be fined
+    outside: tuple[Outside, ...] = ()
 
     @model_validator(mode="after")
     def _handed_down(self) -> "Provider":
-        locations = tuple(one.model_copy(update={"settings": {**self.settings, **one.settings}}) for one in self.location)
-        object.__setattr__(self, "location", locations)
+        both = tuple({**self.settings, **one.settings} for one in self.location)
+        handed = tuple(one.model_copy(update={"settings": s}) for one, s in zip(self.location, both, strict=True))
+        object.__setattr__(self, "location", handed)
         return self
 
     @property
@@ -191,31 +261,45 @@ class Provider(_Part):
         return ProviderId(self.id)
 
 
+class Screens(_Part):
+    """How a web platform's own screens are used, for an account that is registered for the bridge."""
+
+    script: Annotated[str, Field(min_length=1)]  # the bundled name, or a path ending in .toml, of the declared screens
+    mode: Literal["fill", "assisted", "automatic"] = "fill"  # who presses Save: nobody, a person, the bridge
+    browser: Path | None = None  # the Chromium to use; the one on the path when left out
+    pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 1.0  # between two pages: others use the platform too
+
+
 class Receiver(_Part):
     """The way out."""
 
-    channel: Literal["receiver-api", "by-hand"] = "by-hand"
+    channel: Literal["receiver-api", "portal", "bulk-file", "by-hand"] = "by-hand"
     environment: Literal["simulator", "test", "live"] = "live"
     url: Url | None = None
     auth: Auth = Auth()
     ca_file: Path | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    portal: Screens | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Receiver":
-        if self.channel == "receiver-api" and self.url is None:
-            raise ValueError('channel "receiver-api" needs url')
-        if self.channel == "by-hand" and self.url is not None:
-            raise ValueError('channel "by-hand" takes no url: a person enters the figures')
+        if self.channel in ("receiver-api", "portal") and self.url is None:
+            raise ValueError(f'channel "{self.channel}" needs url')
+        if self.channel in ("by-hand", "bulk-file") and self.url is not None:
+            raise ValueError(f'channel "{self.channel}" takes no url: a person enters the figures')
+        if (self.channel == "portal") != (self.portal is not None):
+            raise ValueError('channel "portal" needs portal = { script = ... }, and no other channel takes it')
+        if self.portal is not None and self.portal.mode == "automatic" and self.auth.kind != "basic":
+            raise ValueError('automatic needs auth = { kind = "basic", ... } of an account registered for the bridge')
         if self.environment == "simulator" and self.url is not None and not is_loopback(self.url):
             raise ValueError('environment "simulator" is for a receiver on this machine (127.0.0.1) only')
         return self
 
 
-def _clock_time(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"[0-2]\d:[0-5]\d", value):
-        return time.fromisoformat(value)
-    return value
+class Fallback(Receiver):
+    """Another way out, which has its turn when the close is near and the return is still not taken."""
+
+    hours_before_close: Annotated[float, Field(gt=0, le=168)]
 
 
 class Calendar(_Part):
@@ -231,7 +315,10 @@ class Pages(_Part):
     host: Annotated[str, Field(min_length=1, max_length=120)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8610
     login: Literal["token", "accounts"] = "token"  # a one-time address printed at start, or accounts with passwords
-    public_url: Url | None = None  # how people reach the pages through the gateway that ends TLS, if not on this machine
+    public_url: Url | None = (
+        None  # how people reach the pages through the gateway that ends TLS, if not on this machine
+    )
+    gateway: str | None = None  # the gateway's own address: who it says is calling is then believed, for the lock-out
     idle_minutes: Annotated[int, Field(ge=5, le=240)] = 30
     session_hours: Annotated[int, Field(ge=1, le=24)] = 10
     published: Path | None = None  # published rates to set beside the charts, with their date and source
@@ -275,6 +362,36 @@ class Alerts(_Part):
     alive: Secret | None = None  # an address that is called as long as all is well; its silence raises the alarm
 
 
+class CqcRegister(_Part):
+    """Where an extract of the CQC register comes from: a file, or CQC's public API."""
+
+    file: Path | None = None
+    url: Url | None = None  # https://api.service.cqc.org.uk/public/v1
+    key: Secret | None = None
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "Ocp-Apim-Subscription-Key"
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CqcRegister":
+        if (self.file is None) == (self.url is None):
+            raise ValueError("needs either file (an extract) or url (the API)")
+        if self.url is not None and self.key is None:
+            raise ValueError("the API needs key, a secret: CQC's developer portal gives it")
+        return self
+
+
+Hours = Annotated[float, Field(gt=0, le=168)]
+
+
+class BeforeClose(_Part):
+    """What happens by itself as the close comes nearer to a return that is not done, in hours before it."""
+
+    escalate_hours: Hours = 72  # a return that waits for a person is told one level higher; the platform reminds at 48
+    silence: Literal["stop", "send"] = "stop"  # what follows when nobody approved: chosen in advance
+    silence_hours: Hours = 24
+    by_hand_hours: Hours = 24  # the crib sheet is made and people are told, whatever the way out
+
+
 class Config(_Part):
     """The whole configuration of one customer."""
 
@@ -284,9 +401,12 @@ class Config(_Part):
     ledger: str | None = None  # a database address; SQLite in the data folder when left out
     log: Literal["plain", "json"] = "plain"
     receiver: Receiver = Receiver()
+    fallback: tuple[Fallback, ...] = ()  # other ways out, each with its turn before the close
     calendar: Calendar = Calendar()
     pages: Pages | None = None  # none: `run` serves no pages; `serve` does with what stands here or the defaults
     alerts: Alerts = Alerts()
+    cqc_register: CqcRegister | None = None
+    before_close: BeforeClose = BeforeClose()
     source: tuple[Source, ...] = ()
     provider: Annotated[tuple[Provider, ...], Field(min_length=1)]
 
@@ -302,8 +422,12 @@ class Config(_Part):
             if wanted.strip().upper() == location.id or wanted.strip().casefold() == location.name.casefold():
                 return provider, location
         known = ", ".join(f"{one.id} ({one.name})" for _, one in self.locations())
-        raise ConfigError("Location", "there is no location of that id or name in the configuration.",
-                          "Nothing was done.", f"Give one of: {known}.")
+        raise ConfigError(
+            "Location",
+            "there is no location of that id or name in the configuration.",
+            "Nothing was done.",
+            f"Give one of: {known}.",
+        )
 
     def source_named(self, name: str) -> Source:
         """Find a source by its name; raises KeyError."""
@@ -312,8 +436,14 @@ class Config(_Part):
     def all_on_this_machine(self) -> bool:
         """Say whether every address is on this machine, so that a simulated clock cannot touch the world."""
         urls = [s.url for s in self.source] + [s.auth.token_url for s in self.source]
-        urls += [self.receiver.url, self.receiver.auth.token_url]
-        return self.receiver.environment == "simulator" and all(is_loopback(u) for u in urls if u)
+        urls += [u for r in self.receivers() for u in (r.url, r.auth.token_url)]
+        urls.append(self.cqc_register.url if self.cqc_register else None)
+        simulators = all(r.environment == "simulator" for r in self.receivers() if r.url or r is self.receiver)
+        return simulators and all(is_loopback(u) for u in urls if u)
+
+    def receivers(self) -> tuple[Receiver, ...]:
+        """The ways out in the order of their turns."""
+        return (self.receiver, *sorted(self.fallback, key=lambda f: -f.hours_before_close))
 
 
 def load(path: Path) -> Config:
@@ -334,20 +464,33 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError(str(path), "there is no such file.", "Nothing was read or sent.",
-                          "Give the configuration with --config, or start from config.example.toml.") from None
+        raise ConfigError(
+            str(path),
+            "there is no such file.",
+            "Nothing was read or sent.",
+            "Give the configuration with --config, or start from config.example.toml.",
+        ) from None
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(str(path), "the file cannot be read as text.", "Nothing was read or sent.",
-                          "Check its permissions, and save it as UTF-8.") from None
+        raise ConfigError(
+            str(path),
+            "the file cannot be read as text.",
+            "Nothing was read or sent.",
+            "Check its permissions, and save it as UTF-8.",
+        ) from None
     except tomllib.TOMLDecodeError as refused:
         place = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(refused))
-        raise ConfigError(str(path), f"this is not valid TOML{f' at {place[1]}' if place else ''}.",
-                          "Nothing was read or sent.", "Compare that line with config.example.toml.") from None
+        raise ConfigError(
+            str(path),
+            f"this is not valid TOML{f' at {place[1]}' if place else ''}.",
+            "Nothing was read or sent.",
+            "Compare that line with config.example.toml.",
+        ) from None
 
 
 def _refusal(path: Path, mistakes: list[Mistake]) -> ConfigError:
-    return ConfigError(str(path), listed(mistakes), "Nothing was read or sent.",
-                       "Mend the file and run: dscr-bridge validate")
+    return ConfigError(
+        str(path), listed(mistakes), "Nothing was read or sent.", "Mend the file and run: dscr-bridge validate"
+    )
 
 
 def _anchored(config: Config, folder: Path) -> Config:
@@ -358,22 +501,63 @@ def _anchored(config: Config, folder: Path) -> Config:
         return Secret(file=at(one.file)) if one is not None and one.file is not None else one
 
     def secret(auth: Auth) -> Auth:
-        if auth.secret is None or auth.secret.file is None:
-            return auth
-        return auth.model_copy(update={"secret": Secret(file=at(auth.secret.file))})
+        return auth.model_copy(update={"secret": named(auth.secret)})
+
+    def certificate(one: Certificate | None) -> Certificate | None:
+        return one and one.model_copy(
+            update={"file": at(one.file), "key_file": at(one.key_file), "password": named(one.password)}
+        )
+
+    def sftp(one: Sftp | None) -> Sftp | None:
+        return one and one.model_copy(update={"password": named(one.password), "key": named(one.key)})
 
     def connector(name: str) -> str:
         return str(folder / name) if "/" in name or "\\" in name else name
 
-    sources = tuple(s.model_copy(update={"folder": at(s.folder), "ca_file": at(s.ca_file), "auth": secret(s.auth),
-                                         "connector": connector(s.connector)}) for s in config.source)
-    receiver = config.receiver.model_copy(update={"ca_file": at(config.receiver.ca_file),
-                                                  "auth": secret(config.receiver.auth)})
+    def screens(portal: Screens | None) -> Screens | None:
+        if portal is None:
+            return None
+        script = str(folder / portal.script) if portal.script.endswith(".toml") else portal.script
+        return portal.model_copy(update={"script": script, "browser": at(portal.browser)})
+
+    def out(one: Receiver) -> Receiver:
+        anchored = {"ca_file": at(one.ca_file), "auth": secret(one.auth), "portal": screens(one.portal)}
+        return one.model_copy(update=anchored)
+
+    sources = tuple(
+        s.model_copy(
+            update={
+                "folder": at(s.folder),
+                "ca_file": at(s.ca_file),
+                "auth": secret(s.auth),
+                "connector": connector(s.connector),
+                "sftp": sftp(s.sftp),
+                "certificate": certificate(s.certificate),
+            }
+        )
+        for s in config.source
+    )
     pages = config.pages and config.pages.model_copy(update={"published": at(config.pages.published)})
     contacts = tuple(c.model_copy(update={"to": named(c.to)}) for c in config.alerts.contact)
     alerts = config.alerts.model_copy(update={"contact": contacts, "alive": named(config.alerts.alive)})
-    return config.model_copy(update={"data_folder": at(config.data_folder), "source": sources, "receiver": receiver,
-                                     "pages": pages, "alerts": alerts})
+    extract = config.cqc_register and config.cqc_register.model_copy(
+        update={
+            "file": at(config.cqc_register.file),
+            "ca_file": at(config.cqc_register.ca_file),
+            "key": named(config.cqc_register.key),
+        }
+    )
+    return config.model_copy(
+        update={
+            "data_folder": at(config.data_folder),
+            "source": sources,
+            "pages": pages,
+            "cqc_register": extract,
+            "alerts": alerts,
+            "receiver": out(config.receiver),
+            "fallback": tuple(map(out, config.fallback)),
+        }
+    )
 
 
 def _across(config: Config) -> Iterator[Mistake]:
@@ -388,9 +572,18 @@ def _across(config: Config) -> Iterator[Mistake]:
         for name in location.sources:
             if name not in names:
                 yield Mistake(f"{where}, sources", f'there is no source "{name}"{nearest(name, names)}')
+        yield from _out_of_order(where, location)
         for called in (location.id, *location.identifiers):
             if claimed.setdefault(called.strip().upper(), location.id) != location.id:
                 yield Mistake(f"{where}, identifiers", "another location already goes by one of these identifiers.")
+    ways = [r.channel for r in config.receivers()]
+    yield from _repeated("channel", list(ways))
+    for one in config.provider:
+        yield from _repeated(f"provider {one.id}, channel", list(one.channels))
+        for name in one.channels:
+            if name not in ways:
+                yield Mistake(f"provider {one.id}, channels", f'there is no way out "{name}"{nearest(name, ways)}')
+    yield from _of_dates(config)
     for contact in config.alerts.contact:
         for wanted in (*contact.locations, *(a.cover for a in contact.away)):
             known = set(ids) if wanted in contact.locations else {c.name for c in config.alerts.contact}
@@ -399,6 +592,32 @@ def _across(config: Config) -> Iterator[Mistake]:
     used = {name for _, location in config.locations() for name in location.sources}
     for name in sorted(names - used):
         yield Mistake(f'source "{name}"', "no location uses it; add it to a location's sources or take it out.")
+
+
+def _out_of_order(where: str, location: Location) -> Iterator[Mistake]:
+    for key, order in location.precedence.items():
+        if key not in CANONICAL and not _ITEM_ID.fullmatch(key):
+            yield Mistake(f"{where}, precedence", f'"{key}" is neither a table nor an item{nearest(key, CANONICAL)}')
+        for name in order:
+            if name not in location.sources:
+                said = f'"{name}" is not one of its sources{nearest(name, location.sources)}'
+                yield Mistake(f"{where}, precedence, {key}", said)
+
+
+def _of_dates(config: Config) -> Iterator[Mistake]:
+    """Find dates of locations that cannot be: an end before its beginning, a predecessor that is its own successor."""
+    for provider, one in config.locations():
+        where = f"provider {provider.id}, location {one.id} ({one.name})"
+        began = one.registered_on or (one.predecessor.on if one.predecessor else None)
+        if began and one.closed_on and one.closed_on <= began:
+            yield Mistake(f"{where}, closed_on", "it cannot close before it is registered.")
+        for spell in one.dormant:
+            if spell.last is not None and spell.last < spell.first:
+                yield Mistake(f"{where}, dormant", "its last day lies before its first.")
+        if one.predecessor is not None and one.predecessor.id == one.id:
+            yield Mistake(f"{where}, predecessor", "a location is not its own predecessor.")
+    if config.before_close.silence_hours >= config.before_close.escalate_hours:
+        yield Mistake("before_close, silence_hours", "people are told (escalate_hours) before the rule is followed.")
 
 
 def _repeated(what: str, names: list[str]) -> Iterator[Mistake]:

@@ -1,7 +1,8 @@
-"""What named people decide, checked before it is recorded: figures they declare, editions they approve, items they verify."""
+"""What named people decide, checked before it is recorded: declared figures, approved editions, verified items."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from dscr_bridge import mapping
@@ -49,25 +50,86 @@ def approve_edition(bridge: Bridge, *, by: str, provider: str | None, fingerprin
         if fingerprint is not None and not any(p.startswith(fingerprint) for p in prints):
             raise refused(
                 "the definitions no longer have that fingerprint.",
-                "Ask who changed the definitions and why; then approve the new fingerprint, which `preview --json` shows.",
+                "Ask who changed the definitions and why; `preview --json` shows the new fingerprint to approve.",
             )
         for p in sorted(prints):
             yield bridge.ledger.decide(f"provider:{one.id}", "edition_approved", p, by=named(by),
                                        detail={"edition": edition.id, "fingerprint": p})  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a person read in the live notice or on the screen: words, answers, period, and on which day."""
+
+    on: date
+    wording: str | None = None
+    answers: tuple[str, ...] = ()
+    period: str | None = None
+
+    def detail(self) -> dict[str, str]:
+        """Write it for the ledger."""
+        answers = ", ".join(self.answers)
+        said = {"wording": self.wording, "answers": answers, "period": self.period, "seen_on": str(self.on)}
+        return {key: value for key, value in said.items() if value}
+
+
+def _require_the_same_question(edition: mapping.Edition, chosen: Sequence[str], seen: Seen) -> None:
+    if len(chosen) > 1 and (seen.wording or seen.answers or seen.period):
+        raise refused("words, answers and a period belong to one item.", "Verify the items one by one.")
+    item = edition.item(chosen[0])
+    if seen.answers and set(seen.answers) != set(item.options):
+        other = f"the answers are {', '.join(item.options)}" if item.options else "there are no answers to choose from"
+    elif seen.period and seen.period != item.period:
+        other = f"the period is {item.period.replace('_', ' ')}"
+    elif seen.wording is not None and not 3 <= len(seen.wording) <= 500:
+        raise refused("the wording must be the notice's own sentence, at most 500 letters.", "Copy it from the notice.")
+    else:
+        return
+    raise refused(
+        f"here {other}: the live notice asks something else.",
+        "Leave the item out for now (--leave-out), and tell the integrator: the edition needs a correction.",
+    )
+
+
+# What only a named person of the provider can let the bridge read (UK GDPR, article 9: data about health).
+MAY_BE_ALLOWED = ("worker-vaccination-flags",)
+
+
+def allow_reading(bridge: Bridge, what: str, *, by: str, reason: str, provider: str | None) -> list[Decision]:
+    """Record that a person lets the bridge read something that it leaves unopened otherwise, and why."""
+    if what not in MAY_BE_ALLOWED:
+        raise refused(f"that is nothing to be allowed{nearest(what, MAY_BE_ALLOWED)}", "Give one of them.")
+    if len(reason.split()) < 2:
+        raise refused("the decision needs a reason in a few words.", 'Give --reason "...".')
+    return [bridge.ledger.decide(f"provider:{one.id}", "reading_allowed", what, by=named(by), note=reason)
+            for one in _providers(bridge, provider)]  # fmt: skip
+
+
+def forbid_reading(bridge: Bridge, what: str, *, by: str, provider: str | None) -> None:
+    """Record that what was allowed is allowed no longer."""
+    for one in _providers(bridge, provider):
+        bridge.ledger.revoke(f"provider:{one.id}", "reading_allowed", what, by=named(by))
+
+
 def verify_items(
-    bridge: Bridge, item_id: str, *, by: str, leave_out: str | None, provider: str | None
-) -> list[Decision]:
-    """Record that a person compared unsure items with the live notice, or leaves them out for a reason."""
+    bridge: Bridge, item_id: str, *, by: str, leave_out: str | None, provider: str | None, seen: "Seen | None" = None
+) -> list[Decision]:  # fmt: skip
+    """Record that a person compared unsure items with the live notice, or leaves them out for a reason.
+
+    `seen` is what the notice or the screen says.  Raises ConfigError where it asks something else than this edition
+    does: then the item must not be sent under it.
+    """
     edition = mapping.edition_for(bridge.window().opens_on)
     unsure = [i.id for i in edition.items if not i.is_required]
     if item_id != "all" and item_id not in unsure:
         raise refused(f"that is not an unsure item{nearest(item_id, unsure)}", "Give one of them, or `all`.")
     kind = "item_left_out" if leave_out else "item_verified"
     chosen = unsure if item_id == "all" else [item_id]
+    if seen is not None:
+        _require_the_same_question(edition, chosen, seen)
+    detail = {"edition": edition.id, **(seen.detail() if seen else {})}
     return [
-        bridge.ledger.decide(f"provider:{one.id}", kind, i, by=named(by), note=leave_out, detail={"edition": edition.id})
+        bridge.ledger.decide(f"provider:{one.id}", kind, i, by=named(by), note=leave_out, detail=detail)
         for one in _providers(bridge, provider) for i in chosen
     ]  # fmt: skip
 

@@ -87,8 +87,10 @@ def on_records(records: Path, folder: Path) -> int:
     stage.folder.mkdir(parents=True, exist_ok=True)
     path = stage.folder / "records.toml"
     path.write_text(_RECORDS.format(records=json.dumps(str(records.resolve()))), "utf-8")
-    stage.console.print(show.simulated_banner())
-    with opened(configuration.load(path), replace(World(), simulated=False)) as bridge:
+    stage.console.print(
+        "Your own records, read and counted on this machine. Nothing is sent, and no receiver is asked."
+    )
+    with opened(configuration.load(path), World()) as bridge:
         stage.step(1, "The pull")
         lines = drill.of_connections(bridge)[:1]
         stage.say(drill.shown(lines))
@@ -96,7 +98,6 @@ def on_records(records: Path, folder: Path) -> int:
         stage.step(2, "What can be counted from these records, and what cannot")
         for prepared in flow.prepare(bridge, bridge.obligations(bridge.window())):
             _show(stage, bridge, prepared)
-    stage.say("Nothing was sent: this was your own data, read and counted on this machine.")
     return 0
 
 
@@ -121,7 +122,7 @@ def _open(stage: Stage, expected: Expected, world: World) -> None:
     stage.console.print(show.simulated_banner())
     stage.console.print()
     stage.console.print(f"The clock stands at {show.local(world.now())}, whatever today is. "
-                        f"{len(expected.homes)} locations of {len({h.provider for h in expected.homes})} providers:")  # fmt: skip
+                        f"{len(expected.homes)} locations of {len({h.provider for h in expected.homes})} providers:")
     for home in expected.homes:
         kinds = " and ".join(c.replace("_", " ") for c in home.care_types)
         stage.say(f"{home.name:20} {home.location}   {kinds:24} {', '.join(s.connector for s in home.sources)}")
@@ -148,7 +149,7 @@ def _people(stage: Stage, bridge: Bridge, expected: Expected) -> None:
             title = edition.item(one.item).title
             stage.say(f"{home.name:20} {title}: {one.value.replace('_', ' ')}")
     verified = deciding.verify_items(bridge, "all", by=PERSON, leave_out=None, provider=None)
-    stage.say(f"{len({d.key for d in verified})} items whose official wording was not seen: taken as verified, SIMULATED. "
+    stage.say(f"{len({d.key for d in verified})} items whose official wording was not seen are taken as verified. "
               "In real life a named person compares each with the live notice first.")  # fmt: skip
     approved = list(deciding.approve_edition(bridge, by=PERSON, provider=None, fingerprint=None))
     stage.say(f"Edition {approved[0].detail['edition']} approved by {PERSON}, by fingerprint.")
@@ -222,7 +223,7 @@ def _proof(stage: Stage, bridge: Bridge, receiver: Running, before: list[dict[st
         stage.hold(len(after) == len(before), "this time nothing was sent: everything was already accepted")
     stage.hold(bridge.ledger.verify().sound, "the ledger is sound: every event is chained to the one before")
     pages = sorted((stage.folder / "data" / "receipts").glob("*.html"))
-    stage.hold(len(pages) == len(rows), f"{len(pages)} receipts to print in {stage.folder / 'work' / 'receipts'}")
+    stage.hold(len(pages) == len(rows), f"{len(pages)} receipts to print in {stage.folder / 'data' / 'receipts'}")
 
 
 def _close(stage: Stage) -> int:
@@ -233,7 +234,8 @@ def _close(stage: Stage) -> int:
         for problem in stage.problems:
             stage.say(problem)
         return 1
-    stage.console.print(Text(f"Done in {seconds:.1f} seconds. SIMULATED from end to end. Run it again: nothing will be sent twice.",
+    stage.console.print(Text(f"Done in {seconds:.1f} seconds. SIMULATED from end to end. "
+                             "Run it again: nothing will be sent twice.",
                              "bold"))  # fmt: skip
     return 0
 
@@ -287,4 +289,5 @@ id = "1-1000000999"
 name = "Your records"
 care_types = ["care_home", "home_care"]
 sources = ["records"]
+settings = {{ whole_source = true }}
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from dscr_bridge import connector, mapping
+from dscr_bridge import connector, mapping, worklist
 from dscr_bridge.config import Config, Location, Source
 from dscr_bridge.errors import BridgeError, DefinitionError, ReceiverUnavailable
 from dscr_bridge.opening import Bridge, load_connector
@@ -87,11 +87,13 @@ def _settled(location: Location) -> Line:
 def _sources(bridge: Bridge) -> Iterator[Line]:
     read = read_sources(bridge, [one.location_id for _, one in bridge.config.locations()], bridge.world.now())
     for records in read.records:
-        received = ", ".join(f"{n:,} {what}" for what, n in sorted(records.received.items()) if n)
+        received = ", ".join(f"{n:,} {_typed(what)}" for what, n in sorted(records.received.items()) if n)
         odd: Counter[str] = Counter()
         for finding, n in records.findings.items():
             odd[finding.kind] += n
         oddities = "; ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(odd.items()))
+        for row in worklist.of_records(records, bridge.connectors[records.source]):
+            yield Line(f"codes of {records.source}", row.says(), warning=True)
         failures = read.failures.get(records.source, ())
         if received or not failures:
             yield Line(f"source {records.source}", "; ".join(filter(None, (received, oddities))))
@@ -147,3 +149,7 @@ def _tried(what: str, act: Callable[[], str]) -> Line:
 
 def _several(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _typed(what: str) -> str:
+    return "of no type" if what == "?" else what

@@ -19,6 +19,8 @@ SPREAD = timedelta(minutes=30)
 HELD_AGAIN = timedelta(hours=1)
 REVIEW_AGAIN = timedelta(days=1)
 NOT_AT_ONCE = timedelta(minutes=1)
+# Nothing is ever put off by more than an hour: a moment farther away was named by a clock that has been put back since.
+FARTHEST = timedelta(minutes=65)
 
 UNDER_WAY = frozenset({
     ObligationState.SENDING, ObligationState.RETRYING, ObligationState.UNKNOWN, ObligationState.ACCEPTED,
@@ -76,32 +78,42 @@ def acts(questions: Iterable[Question], now: datetime) -> dict[Act, list[Obligat
 
 def next_moment(questions: Iterable[Question], window: Window, now: datetime) -> datetime:
     """Say when it is worth asking again: the first moment named, and never later than the window's close."""
-    named = (turn(q.row, q.window, q.planned, now).ask_again for q in questions)
+    turns = (turn(q.row, q.window, q.planned, now) for q in questions)
+    # Of what is done, the close of a window gone by is no reason to ask.
+    named = (t.ask_again for t in turns if t.act is not Act.NOTHING or t.ask_again > now)
     # What is due this very moment was just tried: it is not asked again at once.
     return min([at if at > now else now + NOT_AT_ONCE for at in named] + [window.closes_at])
 
 
 def turn(row: ObligationRow, window: Window, planned: datetime, now: datetime) -> Turn:
     """Decide what to do about an obligation of `window` at the aware instant `now`."""
-    if row.state in TAKEN - {ObligationState.ACCEPTED} or row.state is ObligationState.MISSED:
+    missed = row.state is ObligationState.MISSED and now >= window.closes_at  # before it, by a wrong clock only
+    if row.state in TAKEN - {ObligationState.ACCEPTED} or missed:
         return Turn(Act.NOTHING, window.closes_at)
     if now >= window.closes_at and row.state not in UNDER_WAY:
         return Turn(Act.MISS, now + ONE_DAY)
     if row.state in UNDER_WAY:
-        return _when(Act.RESUME, row.next_at, now)
+        return _when(Act.RESUME, _credible(row.next_at, now), now)
     if row.state is ObligationState.HELD and row.reason == "held_by_person":
         return Turn(Act.NOTHING, window.closes_at)  # only that person's, or an approver's, act ends it
-    return _when(Act.PREPARE, _prepare_at(row, planned), now)
+    return _when(Act.PREPARE, _prepare_at(row, planned, now), now)
 
 
-def _prepare_at(row: ObligationRow, planned: datetime) -> datetime:
+def _prepare_at(row: ObligationRow, planned: datetime, now: datetime) -> datetime:
     if row.state is ObligationState.WAITING and row.next_at is not None:
-        return max(row.next_at, planned)
-    if row.changed_at is not None and row.state in (ObligationState.HELD, ObligationState.REFUSED):
+        return max(_credible(row.next_at, now) or planned, planned)
+    if row.changed_at is None or row.changed_at > now:
+        return planned
+    if row.state in (ObligationState.HELD, ObligationState.REFUSED):
         return max(row.changed_at + HELD_AGAIN, planned)
-    if row.changed_at is not None and row.state is ObligationState.READY:
+    if row.state is ObligationState.READY:
         return max(row.changed_at + REVIEW_AGAIN, planned)
     return planned
+
+
+def _credible(at: datetime | None, now: datetime) -> datetime | None:
+    """Give a moment that was written down, unless it was written by a clock that has been put back since."""
+    return None if at is None or at - now > FARTHEST else at
 
 
 def _when(act: Act, at: datetime | None, now: datetime) -> Turn:

@@ -1,10 +1,10 @@
 """How near missed windows bring a provider to enforcement: three in a row, or any four of twelve.
 
-The thresholds are dated definitions (`capacity-tracker/enforcement.toml`), not code.
+The thresholds, fees and times to answer are dated definitions (`capacity-tracker/enforcement.toml`), not code.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -77,10 +77,54 @@ def exposure(missed: Mapping[str, bool], thresholds: Thresholds) -> Exposure:
     return Exposure(risk, in_a_row, in_a_year, headroom, in_a_row >= thresholds.chased_at)
 
 
+def together(missed: Iterable[Mapping[str, bool]]) -> dict[str, bool]:
+    """Lay the windows of all returns of a provider over each other: one that was missed anywhere was missed.
+
+    Updating one of several locations or care types is not compliance (DHSC and NECS, notice to providers on data
+    enforcement, 2023); whether misses are counted by location or by provider is not settled, so both are counted.
+    """
+    whole: dict[str, bool] = {}
+    for one in missed:
+        for month, was in one.items():
+            whole[month] = whole.get(month, False) or was
+    return whole
+
+
+def worse(exposures: Iterable[Exposure]) -> Exposure:
+    """Give the exposure that is nearest to enforcement.  Raises ValueError when there is none."""
+    return min(exposures, key=lambda e: (e.headroom, -e.in_a_year, -e.in_a_row))
+
+
+def first_month_of_risk(missed: Mapping[str, bool], thresholds: Thresholds, latest: str) -> str:
+    """Give the window (`YYYY-MM`) with which a threshold is reached if every window from now on is missed.
+
+    `latest` is the latest window that has closed.  Where a threshold stands reached, it is the window that reached it.
+    """
+    months = _until(missed, latest)
+    headroom = exposure({**missed, latest: missed.get(latest, False)}, thresholds).headroom
+    if headroom:
+        return _month(_number(latest) + headroom)
+    back = next(n for n in range(len(months)) if n + 1 == len(months) or not _reached(months[: -n - 1], thresholds))
+    return _month(_number(latest) - back)
+
+
+def _until(missed: Mapping[str, bool], latest: str) -> list[bool]:
+    return _months({**missed, latest: missed.get(latest, False)})
+
+
+def _number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _month(number: int) -> str:
+    return f"{number // 12:04}-{number % 12 + 1:02}"
+
+
 def _reached(months: list[bool], thresholds: Thresholds) -> bool:
-    return (
-        _run(months) >= thresholds.in_a_row or sum(months[-thresholds.year_months:]) >= thresholds.in_a_year
-    )
+    """Say whether a threshold is reached; a run that ended stays a breach for a year, whatever was returned since."""
+    ends = range(max(len(months) - thresholds.year_months, 0) + 1, len(months) + 1)
+    longest = max((_run(months[:end]) for end in ends), default=0)
+    return longest >= thresholds.in_a_row or sum(months[-thresholds.year_months:]) >= thresholds.in_a_year
 
 
 def _run(months: list[bool]) -> int:
@@ -113,16 +157,21 @@ class Fees:
     community_most: Decimal
 
 
-def load_fees(path: Path) -> Fees:
-    """Read the `[fees]` of `capacity-tracker/enforcement.toml`.  Raises DefinitionError."""
+def load_fees(path: Path, on: date | None = None) -> Fees:
+    """Read the fee scheme in force on a day, the latest when left out.  Raises DefinitionError.
+
+    `[fees]` holds one scheme; written as `[[fees]]`, each holds from its own date.
+    """
     try:
-        fees = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)["fees"]
+        content = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)["fees"]
+        schemes = sorted(content if isinstance(content, list) else [content], key=lambda f: f["from"])
+        fees = [f for f in schemes if on is None or f["from"] <= on][-1]
         steps = tuple((int(places), int(pounds)) for places, pounds in fees["care_home"])
         return Fees(
             fees["label"], fees["verification"], steps, int(fees["care_home_most"]), Decimal(fees["community_base"]),
             Decimal(fees["community_each"]), Decimal(fees["community_most"]),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         raise DefinitionError(
             path.name, "the fees cannot be read.", "No penalty was estimated.",
             "Mend [fees]; the shipped file is an example.",
@@ -140,20 +189,89 @@ def fee(fees: Fees, care_type: str, size: int) -> Decimal:
     return Decimal(next((pounds for places, pounds in fees.care_home if size <= places), fees.care_home_most))
 
 
-# How many days there are to answer (DHSC enforcement guidance, as reported by QCS, 1 February 2023).
-_DAYS: Mapping[str, tuple[int, str]] = {
-    "notice_of_intent": (14, "write representations"),
-    "representations": (28, "expect the panel's decision"),
-    "final_notice": (28, "pay, supply the figures, or appeal"),
-}
+@dataclass(frozen=True)
+class Size:
+    """How big one location is for a fee: its places, or the people who use a community service; None: not known."""
+
+    care_type: str
+    size: int | None
 
 
-def deadline(kind: str, on: date) -> tuple[date, str] | None:
-    """Say by when and what must follow something that came on a day; nothing where no time is set."""
-    if kind not in _DAYS:
-        return None
-    days, what = _DAYS[kind]
-    return on + timedelta(days=days), what
+@dataclass(frozen=True)
+class Penalty:
+    """What one penalty may be, in pounds, as a range: the location's share to the fee of the whole provider."""
+
+    least: Decimal | None       # None: the size of this location is not known
+    most: Decimal | None        # the sum over the locations whose size is known
+    complete: bool              # False: some location's size is not known, so the most may be more
+    label: str                  # which fee scheme
+    verification: str           # always shown: the amounts were seen in a public copy only
+    public_body: bool = False
+
+    @property
+    def text(self) -> str:
+        """Say it in a few words, with its mark."""
+        if self.public_body:
+            return "none: a public body must return, but cannot be fined"
+        if self.most is None:
+            return "not known: no size of any location is known"
+        more = "" if self.complete else " or more"
+        least = "" if self.least in (None, self.most) else f"{_pounds(self.least)} to "
+        return f"{least}{_pounds(self.most)}{more} ({self.verification})"
+
+
+def penalty(fees: Fees, location: Sequence[Size], provider: Sequence[Size], *, public_body: bool = False) -> Penalty:
+    """Estimate one penalty: from the location's share of the provider's CQC fee to the whole of it.
+
+    Regulation 3 of the Adult Social Care Information (Enforcement) Regulations 2022 speaks of the fee for the
+    registration; which of the two that is for a provider of several locations is not settled.  Section 277E of the
+    Health and Social Care Act 2012 lets no public body be fined.
+    """
+    if public_body:
+        return Penalty(Decimal(0), Decimal(0), True, fees.label, fees.verification, True)
+    share, whole = _known(fees, location), _known(fees, provider)
+    complete = len(whole) == len(provider)
+    least = sum(share, Decimal(0)) if share and len(share) == len(location) else None
+    return Penalty(least, sum(whole, Decimal(0)) if whole else None, complete, fees.label, fees.verification)
+
+
+def _known(fees: Fees, sizes: Sequence[Size]) -> list[Decimal]:
+    return [fee(fees, one.care_type, one.size) for one in sizes if one.size is not None]
+
+
+def _pounds(amount: Decimal | None) -> str:
+    return f"\N{POUND SIGN}{amount or 0:,.0f}"
+
+
+@dataclass(frozen=True)
+class TimeToAnswer:
+    """What has to follow something that came from the authority or went to it, and within how many days."""
+
+    after: str
+    days: int
+    what: str
+    verification: str
+
+
+def load_times(path: Path) -> dict[str, TimeToAnswer]:
+    """Read the `[[answer]]` rows of `enforcement.toml`, by what they follow.  Raises DefinitionError."""
+    try:
+        rows = tomllib.loads(path.read_text("utf-8"))["answer"]
+        return {r["after"]: TimeToAnswer(r["after"], int(r["days"]), r["what"], r["verification"]) for r in rows}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DefinitionError(
+            path.name, "the times to answer cannot be read.", "No deadline was computed.",
+            "Each [[answer]] needs after, days, what and verification; the shipped file is an example.",
+        ) from None  # fmt: skip
+
+
+def deadline(kind: str, on: date, times: Mapping[str, TimeToAnswer]) -> tuple[date, str] | None:
+    """Say by when and what must follow something that came on a day; nothing where no time is set.
+
+    The day itself is not counted: 14 days from the 3rd end with the 17th.
+    """
+    found = times.get(kind)
+    return None if found is None else (on + timedelta(days=found.days), found.what)
 
 
 def load_contacts(path: Path) -> list[dict[str, str]]:

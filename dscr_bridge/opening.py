@@ -3,26 +3,31 @@
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dscr_bridge import __version__, connector, mapping
-from dscr_bridge.config import Config, Location, Provider, Source
+from dscr_bridge import obligations as owing_rules
+from dscr_bridge import register as cqc_register
+from dscr_bridge.choosing import Way, turn
+from dscr_bridge.config import Config, Location, Provider, Receiver, Source
 from dscr_bridge.due import planned_at
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.ledger import open_ledger
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import LocationId, Obligation
+from dscr_bridge.sending import bodies_of
 from dscr_bridge.submit import Channel
-from dscr_bridge.window import ONE_DAY, Window, named_window, window_at
+from dscr_bridge.window import LONDON, ONE_DAY, Window, named_window, window_at
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:
     from dscr_bridge.connector import Connector
-    from dscr_bridge.ledger import Ledger
+    from dscr_bridge.ledger import Decision, Ledger
+    from dscr_bridge.submit.portal import Portal
 
 SOFTWARE = f"dscr-bridge {__version__}"
 
@@ -42,10 +47,12 @@ class Bridge:
     config: Config
     world: World
     ledger: "Ledger"
-    channel: Channel | None  # None: a person enters the figures by hand
+    channel: Channel | None  # of the first way out; None: a person enters the figures by hand
     watch: Callable[[Step], None] = _unwatched
     owner: str = ""
     remember: Callable[[Any], None] = _forget  # what the pages show: figures of returns, in this process's memory only
+    others: Mapping[str, Channel] = field(default_factory=dict)  # the channels of the other ways out, by name
+    tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
 
     @cached_property
     def codes(self) -> Mapping[str, mapping.CodeList]:
@@ -83,17 +90,54 @@ class Bridge:
     def planned_at(self, window: Window, location: LocationId) -> datetime:
         """When a location's return is first prepared by itself."""
         holidays = self.config.calendar.extra_bank_holidays, self.config.calendar.removed_bank_holidays
-        return planned_at(window, self.config.send_at, location, *holidays)
+        planned = planned_at(window, self.config.send_at, location, *holidays)
+        # A location that closes or is sold within the window gives its return while it is still registered.
+        closing, extract = self._closing.get(location), self.register
+        if closing is None:
+            return planned
+        entry = extract.entries.get(closing.id) if extract else None
+        last = owing_rules.duty(closing, closing.care_types[0], entry, window).last_day
+        return min(planned, datetime.combine(last, self.config.send_at, tzinfo=LONDON))
 
     def obligations(self, window: Window) -> Iterator[Obligation]:
         """Everything owed in a window, in the order of the configuration."""
-        for _, location in self.config.locations():
-            for care_type in location.care_types:
-                yield Obligation(location.location_id, care_type, window.month)
+        return (d.obligation for d in self.duties(window) if d.owed)
+
+    def duties(self, window: Window) -> Iterator[owing_rules.Duty]:
+        """Everything in a window with the reason why it is owed or not, in the order of the configuration."""
+        return owing_rules.duties(self.config, self.register, window)
+
+    @cached_property
+    def _closing(self) -> Mapping[LocationId, Location]:
+        return {one.location_id: one for _, one in self.config.locations() if one.closed_on is not None}
+
+    @property
+    def register(self) -> cqc_register.Extract | None:
+        """The extract of the CQC register that was read last; None where none is configured or none was read yet."""
+        return cqc_register.load(self.config.data_folder / "register.json") if self.config.cqc_register else None
 
     def owing(self, location: LocationId) -> tuple[Provider, Location]:
         """The provider and the configured location of an id."""
         return self.config.location(location)
+
+    def channel_for(self, obligation: Obligation) -> Channel | None:
+        """The channel that has its turn for a return now; None: a person's turn."""
+        receivers, wanted = self.config.receivers(), self.owing(obligation.location)[0].channels
+        if len(receivers) == 1 and not wanted:
+            return self.channel
+        by_name: dict[str, Receiver] = {r.channel: r for r in receivers}
+        chosen = [by_name[name] for name in wanted] if wanted else list(receivers)
+        ways = [Way(r.channel, self._of(r.channel) is None, getattr(r, "hours_before_close", None)) for r in chosen]
+        row, window = self.ledger.obligation(obligation), self.window_named(obligation.window)
+        return self._of(turn(ways, row, window, self.world.now()).name)
+
+    def rest(self) -> None:
+        """Let go of what is held only while it is used: the session of an account on a platform."""
+        for channel in self.others.values():
+            getattr(channel, "rest", lambda: None)()
+
+    def _of(self, name: str) -> Channel | None:
+        return self.channel if name == self.config.receiver.channel else self.others.get(name)
 
     def fingerprint(self, edition: mapping.Edition, location: Location) -> str:
         """Fingerprint everything that decides a location's figures: what a person approves."""
@@ -107,13 +151,15 @@ def opened(config: Config, world: World, watch: Callable[[Step], None] = _unwatc
     refuse_a_simulated_clock_in_the_real_world(config, world)
     config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     ledger = open_ledger(config.ledger or config.data_folder / "ledger.sqlite", world.now)
-    channel = _channel(config, world)
-    try:
-        yield Bridge(config, world, ledger, channel, watch, _owner(world))
-    finally:
-        ledger.close()
-        if channel is not None:
-            channel.close()
+    with ExitStack() as open_things:
+        open_things.callback(ledger.close)
+        channels: dict[str, Channel] = {}
+        for receiver in config.receivers():
+            if (found := _channel(config, receiver, world, ledger)) is not None:
+                open_things.callback(found.close)
+                channels[receiver.channel] = found
+        first = channels.get(config.receiver.channel)
+        yield Bridge(config, world, ledger, first, watch, _owner(world), others=channels)
 
 
 def load_connector(source: Source, codes: Mapping[str, Any]) -> "Connector":
@@ -136,9 +182,11 @@ def _calendar(config: Config) -> tuple[tuple[date, ...], tuple[date, ...], date 
     return config.calendar.extra_bank_holidays, config.calendar.removed_bank_holidays, mapping.published_to()
 
 
-def _channel(config: Config, world: World) -> Any:
-    receiver = config.receiver
-    if receiver.channel == "by-hand":
+def _channel(config: Config, receiver: Receiver, world: World, ledger: "Ledger") -> Any:
+    """Give the channel of a way out that a program can use by itself; None where a person has to."""
+    if receiver.channel == "portal" and receiver.portal is not None and receiver.portal.mode == "automatic":
+        return portal_channel(config, receiver, world, ledger)
+    if receiver.channel != "receiver-api":
         return None
     # Imported here: the web stack is slow to load and most commands never send.
     from dscr_bridge.submit.receiver_api import ReceiverApi
@@ -150,6 +198,35 @@ def _channel(config: Config, world: World) -> Any:
         client_id=receiver.auth.client_id or "", secret=secret.secret_value if secret else str,
         ca_file=receiver.ca_file, timeout_seconds=receiver.timeout_seconds,
     )  # fmt: skip
+
+
+def portal_channel(
+    config: Config, receiver: Receiver, world: World, ledger: "Ledger", *, mode: str | None = None, **more: Any
+) -> "Portal":
+    """Give the channel through a web platform's screens; nothing is started yet.  Raises DefinitionError.
+
+    `mode` takes the place of the configured one; `more` goes to the channel, for example the person at the browser.
+    """
+    from dscr_bridge.submit.portal import Account, Mode, Portal, load
+
+    screens, secret = receiver.portal, receiver.auth.secret
+    assert screens is not None and receiver.url is not None  # noqa: S101  (the configuration's own check)
+    edition = mapping.edition_for(window_at(world.now(), *_calendar(config)).opens_on)
+    account = Account(receiver.auth.username or "", secret.secret_value if secret else str)
+    return Portal(
+        receiver.url, load(screens.script, edition), account, world, environment=receiver.environment,
+        mode=Mode(mode or screens.mode), browser=screens.browser, folder=config.data_folder / "portal",
+        pause_seconds=screens.pause_seconds, timeout_seconds=receiver.timeout_seconds,
+        sent=lambda obligation: bodies_of(obligation, ledger),
+        window=lambda month: named_window(month, *_calendar(config)),
+        permitted=lambda location: portal_permission(config, ledger, location) is not None, **more,
+    )  # fmt: skip
+
+
+def portal_permission(config: Config, ledger: "Ledger", location: LocationId) -> "Decision | None":
+    """Give the permission for automated use that a named person recorded for the provider of a location."""
+    provider, _ = config.location(location)
+    return next(iter(ledger.decisions(f"provider:{provider.id}", "portal_permitted")), None)
 
 
 def _owner(world: World) -> str:

@@ -38,7 +38,8 @@ tr { break-inside: avoid }
 .hash { font: .82rem/1.4 ui-monospace, "Cascadia Mono", "Liberation Mono", monospace; overflow-wrap: anywhere }
 @media (max-width: 40rem) { main { padding: 1rem .9rem 2rem } dl { grid-template-columns: 1fr }
   dd { margin-bottom: .4rem; overflow-wrap: anywhere } table { table-layout: auto; font-size: .85rem }
-  th, td { padding-right: .4rem; overflow-wrap: anywhere } .narrow, .middle, .figure { width: auto; padding-right: .4rem }
+  th, td { padding-right: .4rem; overflow-wrap: anywhere }
+  .narrow, .middle, .figure { width: auto; padding-right: .4rem }
   .figure { white-space: normal } thead th { overflow-wrap: normal; hyphens: auto } }
 @media print {
   @page { size: A4; margin: 14mm 14mm 16mm }
@@ -52,13 +53,15 @@ _SPELT = {"covid": "COVID-19", "noncare": "non-care", "vax": "vaccinated,", "poc
 
 def page(title: str, body: str, *, simulated: bool, style: str = "") -> str:
     """Give a whole HTML page; `body` is HTML that was made with `text`."""
-    stamp = '<div class="simulated" role="note">SIMULATED: not a real return</div>' if simulated else ""
+    stamp = "SIMULATED: not a real return"
+    above = f'<header class="simulated">{stamp}</header>' if simulated else ""
+    below = f'<footer class="simulated">{stamp}</footer>' if simulated else ""
     return (
         '<!doctype html>\n<html lang="en-GB"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{text(('SIMULATED: ' if simulated else '') + title)}</title><style>{STYLE}{style}</style></head>\n"
-        f"<body>{stamp}<main>\n{body}\n</main>{stamp}</body></html>\n"
+        f"<body>{above}<main>\n{body}\n</main>{below}</body></html>\n"
     )
 
 

@@ -14,11 +14,12 @@ from dscr_bridge.assemble import Entry
 from dscr_bridge.check import Decisions, Freshness
 from dscr_bridge.config import Location, Provider, Source
 from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, SourceUnavailable
-from dscr_bridge.ledger import TAKEN
+from dscr_bridge.ledger import TAKEN, ObligationRow
+from dscr_bridge.obligations import lineage
 from dscr_bridge.opening import Bridge
 from dscr_bridge.privacy import Decoding, Keys, normalised
 from dscr_bridge.pull import pull
-from dscr_bridge.returns import Figure, ItemId, LocationId, Obligation, Return, State, instant
+from dscr_bridge.returns import CareType, Figure, ItemId, Kind, LocationId, Obligation, Return, State, instant
 from dscr_bridge.tables import Cell, Reading, Records
 
 _log = log.room("pull")
@@ -53,7 +54,7 @@ def entry(bridge: Bridge, location_id: LocationId) -> Entry:
     """Say what a location owes and which sources speak for it."""
     _, location = bridge.owing(location_id)
     settings = {k: v for k, v in location.settings.items() if k in ENTRY_SETTINGS and not isinstance(v, list)}
-    return Entry(location.location_id, location.care_types, location.sources, settings)
+    return Entry(location.location_id, location.care_types, location.sources, settings, location.precedence)
 
 
 def counting_settings(location: Location) -> dict[str, object]:
@@ -92,31 +93,51 @@ def freshness(read: Read, location: Location) -> list[Freshness]:
 
 
 def previous_return(bridge: Bridge, obligation: Obligation) -> Return | None:
-    """Give the last return that was taken for this location and care type, as far as its figures go."""
+    """Give the last return with figures that was taken for this location and care type."""
     return next(iter(past_returns(bridge, obligation, at_most=1)), None)
 
 
 def past_returns(bridge: Bridge, obligation: Obligation, at_most: int = 14) -> list[Return]:
-    """Give the returns that were taken before this one, newest first, as far as their figures go."""
-    before = [row for row in bridge.ledger.obligations(location=obligation.location)
-              if row.obligation.care_type is obligation.care_type and row.obligation.window < obligation.window
-              and row.state in TAKEN and row.return_sha256]  # fmt: skip
+    """Give the returns with figures that were taken before this one, newest first; a nil return has none."""
+    before = [row for row in rows_of(bridge, obligation.location, obligation.care_type)
+              if row.obligation.window < obligation.window and row.state in TAKEN
+              and row.return_sha256 and row.kind != Kind.NIL]  # fmt: skip
     before.sort(key=lambda row: row.obligation.window, reverse=True)
     return [_return_of(bridge, row.obligation, row.return_sha256 or "") for row in before[:at_most]]
+
+
+def rows_of(bridge: Bridge, location: LocationId, care_type: CareType) -> list[ObligationRow]:
+    """Give every return of a location and care type, those of its predecessor before the change included.
+
+    A home is the same home whoever runs it: its charts carry over, and its figures are compared with those before.
+    """
+    def its(one: str) -> list[ObligationRow]:
+        return [r for r in bridge.ledger.obligations(location=one) if r.obligation.care_type is care_type]
+
+    earlier = [row for one, until in lineage(bridge.owing(location)[1], same_entity_only=False) for row in its(one)
+               if row.obligation.window <= f"{until:%Y-%m}"]  # fmt: skip
+    own = its(location)
+    there = {row.obligation.window for row in own}
+    return [row for row in earlier if row.obligation.window not in there] + own
 
 
 def _return_of(bridge: Bridge, obligation: Obligation, sha256: str) -> Return:
     document = json.loads(bridge.ledger.document(sha256))
     figures = tuple(
-        Figure(ItemId(f["item"]), State(f["state"]), f["value"], grade=f["grade"]) for f in document["figures"]
+        Figure(ItemId(f["item"]), State(f["state"]), f["value"], f["by"], grade=f["grade"]) for f in document["figures"]
     )
     return Return(obligation, document["edition"], datetime.fromisoformat(document["as_at"]), figures)
 
 
 def approved(bridge: Bridge, location: LocationId, fingerprint: str) -> bool:
-    """Say whether a named person of the provider approved the definitions with this very fingerprint."""
-    provider, _ = bridge.owing(location)
-    kept = bridge.ledger.decisions(f"provider:{provider.id}", "edition_approved")
+    """Say whether a named person of the provider approved the definitions with this very fingerprint.
+
+    After a change of registration an approval carries over only within the same legal entity.
+    """
+    provider, home = bridge.owing(location)
+    before = home.predecessor if home.predecessor and home.predecessor.same_legal_entity else None
+    ids = {provider.id, before.provider if before and before.provider else provider.id}
+    kept = [d for one in sorted(ids) for d in bridge.ledger.decisions(f"provider:{one}", "edition_approved")]
     return any(d.key == fingerprint for d in kept)
 
 
@@ -124,7 +145,7 @@ def _read(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Record
     began = bridge.world.now()
     try:
         records = pull(source, bridge.connectors[source.name], decoding(bridge, source, keys, as_at), bridge.codes,
-                       bridge.world, bridge.watch)  # fmt: skip
+                       bridge.world, bridge.watch, bridge.config.data_folder)  # fmt: skip
     except (SourceUnavailable, SourceRefused, RecordsUnreadable) as failure:
         _log.error("source_failed", source=source.name, error=type(failure).__name__, exit_code=failure.exit_code)
         return failure
@@ -145,7 +166,14 @@ def decoding(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Dec
         only_site=served[0][1].location_id if len(served) == 1 else None,
         naive_times_are_london=connector.naive_times_are_london(source.times),
         provider=served[0][0].id,
+        allowed=_allowed(bridge, [provider for provider, _ in served]),
     )
+
+
+def _allowed(bridge: Bridge, providers: Sequence[Provider]) -> frozenset[str]:
+    """Give what a named person of every provider that a source serves has allowed to be read."""
+    each = [{d.key for d in bridge.ledger.decisions(f"provider:{one.id}", "reading_allowed")} for one in providers]
+    return frozenset(set.intersection(*each)) if each else frozenset()
 
 
 def _called(location: Location) -> Iterator[str]:

@@ -15,7 +15,10 @@ from dscr_bridge.paper import in_words, listed, sentence, text
 
 CARE_TYPES = {"care_home": "Care home", "home_care": "Home care"}
 KINDS = {"full": "Full return", "unchanged": "No change", "nil": "Nil return", "correction": "Correction"}
-CHANNELS = {"receiver-api": "Sent by program", "by-hand": "Entered by hand"}
+CHANNELS = {
+    "receiver-api": "Sent by program", "portal": "Typed into the platform's screens by program and read back",
+    "bulk-file": "Uploaded in a bulk file by a person", "by-hand": "Entered by hand",
+}  # fmt: skip
 OBTAINED = {
     "counted": "Counted", "declared": "Stated by the provider", "not_asked": "Not asked this month",
     "unsupported": "No source holds it", "unknown": "Not known", "temp_unknown": "Source was down",
@@ -60,7 +63,8 @@ def write(folder: Path, receipt: Mapping[str, Any]) -> Written:
 
 def page(receipt: Mapping[str, Any]) -> str:
     """Give the printable page of a receipt as HTML text."""
-    title = f"{_who(receipt)}: {CARE_TYPES[receipt['care_type']].lower()} return, {_month(receipt['window'])}"
+    what = receipt.get("about") or f"return, {_month(receipt['window'])}"
+    title = f"{_who(receipt)}: {CARE_TYPES[receipt['care_type']].lower()} {what}"
     parts = [
         '<p class="made">Receipt made by dscr-bridge for the provider&#x27;s own records. '
         "It is not a document of DHSC, the NHS or Capacity Tracker.</p>",
@@ -84,8 +88,10 @@ def _summary(receipt: Mapping[str, Any]) -> str:
     return listed([
         ("Location", text(named or receipt["location"])),
         ("Provider", text(receipt["provider"])),
+        ("Outside any window", text(_due(receipt))) if receipt.get("about") else
         ("Reporting window", text(_window(receipt))),
         ("Kind of return", text(f"{kind}, revision {receipt['revision']}")),
+        ("Reason", text(in_words(receipt.get("nil_reason") or ""))),
         ("Figures as at", _both(receipt["as_at"])),
         ("Sent", _both(receipt["sent"])),
         ("Received, by the receiver's clock", _both(receipt["received"])),
@@ -93,6 +99,7 @@ def _summary(receipt: Mapping[str, Any]) -> str:
         ("Entered by", text(by_hand.get("by", ""))),
         ("Reference", text(by_hand.get("reference", ""))),
         ("Note", text(by_hand.get("note") or "")),
+        ("Attached", _attached(by_hand.get("attached"))),
         ("How", text(CHANNELS.get(receipt["channel"], receipt["channel"] or ""))),
         ("Receiver", text(in_words(receipt["environment"] or ""))),
         ("Approved by", text(receipt["approved_by"] or "")),
@@ -207,6 +214,10 @@ def _clock(offset: float) -> str:
     return f"{abs(offset):g} seconds {'ahead of' if offset > 0 else 'behind'} ours"
 
 
+def _attached(attached: Mapping[str, Any] | None) -> str:
+    return f"{text(attached['file'])} {_hash(attached['sha256'])}" if attached else ""
+
+
 def _hash(digest: str | None) -> str:
     return f'<span class="hash">{text(digest)}</span>' if digest else ""
 
@@ -221,6 +232,11 @@ def _who(receipt: Mapping[str, Any]) -> str:
 
 def _month(window: str) -> str:
     return f"{date.fromisoformat(f'{window}-01'):%B %Y}"
+
+
+def _due(receipt: Mapping[str, Any]) -> str:
+    last = date.fromisoformat(receipt["closes_on"])
+    return f"supplied after a notice, due by {last.day} {last:%B %Y}; the missed window stays missed"
 
 
 def _window(receipt: Mapping[str, Any]) -> str:

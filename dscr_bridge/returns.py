@@ -98,6 +98,7 @@ class Return:
     context: Mapping[str, int | None] = field(default_factory=dict)  # residents, beds_other: shown, not sent
     diagnostics: Mapping[str, int] = field(default_factory=dict)
     fingerprint: str = ""  # of the definitions that counted it
+    nil_reason: str | None = None  # a closed word, of a nil return only
 
     def figure(self, item: str) -> Figure:
         """Find a figure by its item id; raises KeyError."""
@@ -183,6 +184,7 @@ def payloads(checked: CheckedReturn, submission_id: str, software: str) -> tuple
         "edition": ret.edition,
         "as_at": instant(ret.as_at),
         "software": software,
+        **({"reason": ret.nil_reason} if ret.kind is Kind.NIL else {}),
     }
     return tuple(
         SectionPayload(

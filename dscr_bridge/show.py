@@ -179,6 +179,17 @@ def receipts(name: str, row: ObligationRow) -> RenderableType:
     return table
 
 
+def comparison(rows: Iterable[tuple[str, str, str | None, str, str]]) -> Table:
+    """Show what stood in the fields of a screen and what was filled in; only what is not empty on both sides."""
+    table = _plain("Section", "Item", "Stood there", "Filled in")
+    for section, item, bed_type, stood, filled in rows:
+        if stood or filled not in ("", "0"):
+            called = f"{item} {bed_type.replace('_', ' ')}" if bed_type else item
+            changed = "" if stood == filled else "yellow"
+            table.add_row(section.replace("_", " "), called, stood or DASH, Text(filled or DASH, changed))
+    return table
+
+
 def outcome(ended: Outcome) -> Text:
     """Say how sending ended."""
     words, colour = STANDING[ended.state]

@@ -256,7 +256,7 @@ class Records:
     read_at: str = ""                                        # UTC instant at which the reading began
     newest: str = ""                                         # newest change that the source itself stated
     refusals: list[BridgeError] = field(default_factory=list)  # why a table's reading failed, in words for people
-    feeds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type or file -> the record tables it fills
+    feeds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type or file -> its record tables
 
 
 class Waist:

@@ -25,6 +25,23 @@ def in_turn(act: Callable[[Any], Any], those: Iterable[Any], /) -> Sequence[Any]
     return [act(one) for one in those]
 
 
+class Together(Protocol):
+    """A map over questions to one source: at most so many at a time; keeps their order."""
+
+    def __call__(self, act: Callable[[Any], Any], those: Iterable[Any], at_most: int, /) -> Sequence[Any]: ...
+
+
+def by_threads(act: Callable[[Any], Any], those: Iterable[Any], at_most: int, /) -> Sequence[Any]:
+    """Apply `act` to each in threads, at most so many at a time; raises what the first of them raised."""
+    waiting = list(those)
+    if min(at_most, len(waiting)) < 2:
+        return in_turn(act, waiting)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(at_most, len(waiting))) as threads:
+        return list(threads.map(act, waiting))
+
+
 @dataclass(frozen=True)
 class World:
     """The outside world as the flow sees it.  `now` gives aware instants in UTC."""
@@ -33,6 +50,7 @@ class World:
     sleep: Callable[[float], None] = time.sleep
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     each: Each = in_turn
+    together: Together = by_threads
     # Given by tests and simulations; None means the real network.
     transport: "httpx.BaseTransport | None" = None
     simulated: bool = field(default=False)

@@ -364,7 +364,15 @@ FROM t_hours h CROSS JOIN chosen c ON c.tbl = 'hours' AND c.loc = h.loc AND c.sr
 
 INSERT INTO operator_value
 SELECT v.loc, v.care_type, v.item, v.bed_type, v.value, v.as_at, NULL, 'file'
-FROM t_operator_value v CROSS JOIN chosen c ON c.tbl = 'operator_value' AND c.loc = v.loc AND c.src = v.src AND c.care = COALESCE(v.care_type, '');
+FROM t_operator_value v CROSS JOIN chosen c ON c.tbl = 'operator_value' AND c.loc = v.loc AND c.src = v.src AND c.care = COALESCE(v.care_type, '')
+WHERE NOT EXISTS (SELECT 1 FROM item_order o WHERE o.loc = v.loc AND o.item = v.item);
+-- An item with an order of its own takes its total from the first of those sources that states one.
+INSERT INTO operator_value
+SELECT v.loc, v.care_type, v.item, v.bed_type, v.value, v.as_at, NULL, 'file'
+FROM t_operator_value v JOIN item_order o ON o.loc = v.loc AND o.item = v.item AND o.src = v.src
+WHERE NOT EXISTS (SELECT 1 FROM t_operator_value w JOIN item_order p ON p.loc = w.loc AND p.item = w.item AND p.src = w.src
+                  WHERE w.loc = v.loc AND w.item = v.item AND COALESCE(w.care_type, '') = COALESCE(v.care_type, '')
+                    AND p.place < o.place);
 
 CREATE TEMP TABLE t_here AS
 SELECT person_key, loc_key AS loc, state, start_at, end_at, kind FROM stay

@@ -30,7 +30,8 @@ _NOTES = {"unmapped": "code_unmapped", "ambiguous_time": "ambiguous_time", "date
           "bad_nhs_number": "nhs_number_malformed", "search_not_supported": "search_not_supported"}
 # Told otherwise: by a reading that failed, or located at the home of the person concerned; or nothing of ours.
 _SILENT = frozenset({"other_location", "unread", "nhs_number_placeholder", "file_without_records", "file_unreadable",
-                     "file_not_json", "file_line_too_long", "file_too_large"})
+                     "file_not_json", "file_line_too_long", "file_too_large", "file_put_aside",
+                     "long_past"})
 _CANONICAL_OF = {record: table for table, records in COMES_FROM.items() for record in records} | {"shift": "staff_post"}
 
 _Group = tuple[str, str, str]  # canonical table, location, care type or nothing
@@ -45,6 +46,10 @@ class Choices:
         self._number = {one.source: n for n, one in enumerate(records)}
         self._sources: dict[str, list[int]] = {
             e.location: [self._number[s] for s in e.sources if s in self._number] for e in locations
+        }
+        self._order: dict[tuple[str, str], list[int]] = {
+            (e.location, table): [self._number[s] for s in order if s in self._number]
+            for e in locations for table, order in e.precedence.items()
         }
         self._counts: dict[_Group, dict[int, int]] = defaultdict(dict)
         self._unplaced: set[tuple[str, int]] = set()
@@ -66,7 +71,7 @@ class Choices:
     def chosen(self) -> Iterator[tuple[str, str, str, int]]:
         """Give the source of each table, location and care type that has rows."""
         for (table, location, care), rows in self._counts.items():
-            winner = self._winner(location, rows)
+            winner = self._winner(table, location, rows)
             if winner is not None:
                 yield table, location, care, winner
 
@@ -76,10 +81,11 @@ class Choices:
         winners: dict[tuple[str, str], set[int]] = defaultdict(set)
         for (table, location, _), counts in self._counts.items():
             rows[table, location].update(counts)
-            winner = self._winner(location, counts)
+            winner = self._winner(table, location, counts)
             winners[table, location] |= set(counts) if table in _FROM_ALL or winner is None else {winner}
-        for location, sources in self._sources.items():
+        for location in self._sources:
             for table in COMES_FROM:
+                sources = self._may_fill(table, location)
                 fed = [s for s in sources if self._reading(s, table, location) is not None]
                 for source in fed:
                     if source in winners[table, location] or not winners[table, location] or table in _FROM_ALL:
@@ -91,10 +97,11 @@ class Choices:
         """Give what is odd about sources, for each location that they speak for."""
         found: Counter[tuple[str, str]] = Counter()
         for (table, location, _), counts in self._counts.items():
-            winner = self._winner(location, counts)
+            winner = self._winner(table, location, counts)
             if table not in _FROM_ALL and winner is not None:
                 found[location, "second_source_ignored"] += sum(n for s, n in counts.items() if s != winner)
-                before = self._sources[location][: self._sources[location].index(winner)]
+                order = self._may_fill(table, location)
+                before = order[: order.index(winner)]
                 found[location, "first_source_not_read"] += sum(self._bad(s, table, location) for s in before)
         for location, sources in self._sources.items():
             found[location, "site_told_twice"] += sum((s, location) in self._told_twice for s in sources)
@@ -103,8 +110,11 @@ class Choices:
                     found[location, rule] += n
         return ((location, rule, n) for (location, rule), n in found.items() if n)
 
-    def _winner(self, location: str, rows: dict[int, int]) -> int | None:
-        return next((s for s in self._sources.get(location, ()) if rows.get(s)), None)
+    def _may_fill(self, table: str, location: str) -> list[int]:
+        return self._order.get((location, table), self._sources.get(location, []))
+
+    def _winner(self, table: str, location: str, rows: dict[int, int]) -> int | None:
+        return next((s for s in self._may_fill(table, location) if rows.get(s)), None)
 
     def _bad(self, source: int, table: str, location: str) -> bool:
         return self._reading(source, table, location) not in (None, Reading.READ)

@@ -23,6 +23,9 @@ class Entry:
     care_types: tuple[CareType, ...]
     sources: tuple[str, ...]
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    # canonical table, or item of which files state a total -> the sources that may fill it, first to last; none of the
+    # others may.  A table that is not here is filled by `sources`.
+    precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def row_of(entry: Entry, settings: Mapping[str, Setting]) -> tuple[str, int, int, int | None, str | None, str | None]:

@@ -18,6 +18,7 @@ CREATE TEMP TABLE entry (loc PRIMARY KEY, care_home, home_care, accepting, bed_t
 CREATE TEMP TABLE entry_source (loc, src, whole, PRIMARY KEY (loc, src)) WITHOUT ROWID;
 CREATE INDEX temp.entry_source_src ON entry_source (src, loc);
 CREATE TEMP TABLE source_read (src PRIMARY KEY, read_at);
+CREATE TEMP TABLE item_order (loc, item, src, place, PRIMARY KEY (loc, item, src)) WITHOUT ROWID;
 CREATE TEMP TABLE chosen (tbl, loc, care, src, PRIMARY KEY (tbl, loc, care, src)) WITHOUT ROWID;
 """
 
@@ -31,10 +32,11 @@ def assemble(
     (see `Entry`, and `follow_see_also`: true joins people by `seealso` links too); a location's own settings win.
     `as_at` is aware.  Rows that belong to no configured location are left out.
 
-    For each location and canonical table the first of its sources that had rows wins; rows of another source become
-    the diagnostic `second_source_ignored`.  `coverage` tells for each location and canonical table how the reading of
-    the source that filled it ended, or of all its sources where none had rows.  People, and doses of people, are
-    taken from all sources: a dose in any of them is a dose.
+    For each location and canonical table the first of its sources that had rows wins, in the order of `precedence`
+    where that names the table; a total that files state for an item has an order of its own in the same way.  Rows
+    of another source become the diagnostic `second_source_ignored`.  `coverage` tells for each location and canonical
+    table how the reading of the source that filled it ended, or of all its sources where none had rows.  People, and
+    doses of people, are taken from all sources: a dose in any of them is a dose.
     """
     waist = Waist()
     db = waist.connection
@@ -73,6 +75,9 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
     db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", [row_of(e, settings) for e in locations])
     db.executemany("INSERT INTO entry_source VALUES (?, ?, ?)", [
         (e.location, number[s], int(takes_the_rest(e, settings))) for e in locations for s in e.sources if s in number])
+    db.executemany("INSERT OR IGNORE INTO item_order VALUES (?, ?, ?, ?)", [
+        (e.location, item, number.get(s, -1), place) for e in locations
+        for item, order in e.precedence.items() for place, s in enumerate(order)])
     db.executemany("INSERT INTO source_read VALUES (?, ?)", [(number[r.source], r.read_at or None) for r in records])
     for table in RECORDS.values():
         columns = ", ".join(f'"{name}"' for name in table.names)

@@ -4,15 +4,33 @@ Only this module seals a return, and `submit` takes nothing else.  An error cann
 accepted by a named person with a note; an unconfirmed item neither holds a return nor is sent until it is verified.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from dscr_bridge.check.nil import NilEvidence, check_nil
 from dscr_bridge.check.rules import Case, Freshness, apply
 from dscr_bridge.mapping import Edition, Item
-from dscr_bridge.returns import CheckedReturn, Figure, ItemId, Level, Problem, Return, State, seal
+from dscr_bridge.returns import (
+    CareType,
+    CheckedReturn,
+    Figure,
+    ItemId,
+    Kind,
+    Level,
+    LocationId,
+    Obligation,
+    Problem,
+    Return,
+    State,
+    seal,
+)
 
-__all__ = ["Checked", "Decisions", "Freshness", "check"]
+__all__ = [
+    "Checked", "Decisions", "Freshness", "NilEvidence", "check", "check_nil", "in_the_name_of", "restored", "unchanged",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,8 @@ def check(
     """Check a return by the rules of the edition that counted it.
 
     `previous` is the last return that was sent, `history` the ones before and it, newest first, `now` the moment of
-    sending, `freshness` that of the sources; rules that need one of them are silent without it.  Raises ValueError for the return of another edition.
+    sending, `freshness` that of the sources; rules that need one of them are silent without it.  Raises ValueError for
+    the return of another edition.
     """
     if ret.edition != edition.id:
         raise ValueError(f"a return counted under {ret.edition} cannot be checked by {edition.id}")
@@ -66,6 +85,35 @@ def check(
         warnings = tuple(p for p in problems if p.level is Level.WARNING)
         passed = seal(ret, case.sections, warnings, case.left_out)
     return Checked(problems, waiting, case.left_out, passed)
+
+
+def unchanged(passed: CheckedReturn) -> CheckedReturn:
+    """Give a return that passed its checks as one of kind unchanged; its figures stay as they were checked."""
+    return replace(passed, checked=replace(passed.checked, kind=Kind.UNCHANGED))
+
+
+def in_the_name_of(passed: CheckedReturn, duty: Obligation) -> CheckedReturn:
+    """Give a return that passed its checks as what is owed for another duty, outside any window."""
+    return replace(passed, checked=replace(passed.checked, obligation=duty, in_window=False))
+
+
+def restored(document: bytes) -> CheckedReturn:
+    """Give a return that passed its checks as the ledger kept it: the bytes are those of `sending.return_document`."""
+    kept = json.loads(document)
+    figures = tuple(_figure(f) for f in kept["figures"])
+    duty = Obligation(LocationId(kept["location"]), CareType(kept["care_type"]), kept["window"])
+    ret = Return(duty, kept["edition"], datetime.fromisoformat(kept["as_at"]), figures, Kind(kept["kind"]),
+                 context=kept["context"], diagnostics=kept["diagnostics"], fingerprint=kept["fingerprint"],
+                 nil_reason=kept.get("nil_reason"))  # fmt: skip
+    sections = {name: tuple(ItemId(i) for i in items) for name, items in kept["sections"].items()}
+    warnings = tuple(Problem(w["rule"], Level(w["level"]), w["message"], tuple(w["items"]), w["fixed_by"])
+                     for w in kept["warnings"])  # fmt: skip
+    return seal(ret, sections, warnings, tuple((ItemId(x["item"]), x["reason"]) for x in kept["left_out"]))
+
+
+def _figure(kept: Mapping[str, Any]) -> Figure:
+    said_at = datetime.fromisoformat(kept["said_at"]) if kept["said_at"] else None
+    return Figure(**{**kept, "item": ItemId(kept["item"]), "state": State(kept["state"]), "said_at": said_at})
 
 
 def _case(

@@ -9,7 +9,7 @@ from dscr_bridge.errors import BridgeError
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; an expected failure becomes its message on standard error and its exit code."""
     # Each module adds its commands to `app`.
-    from dscr_bridge.cli import decide, figures, look, operate  # noqa: F401
+    from dscr_bridge.cli import decide, definitions, figures, keeping, kit, law, look, operate, people, ways  # noqa: F401
 
     try:
         app(arguments)

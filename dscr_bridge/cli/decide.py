@@ -1,5 +1,6 @@
 """Commands with which named people of the provider decide: declare, confirm, edition approve and verify."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,26 @@ def declare(
 
 
 @app.command()
+def allow(
+    what: Annotated[str, typer.Argument(help="worker-vaccination-flags: who of the staff is vaccinated, from a file.")],
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why; for example the data protection assessment and its date.")] = "",
+    provider: Annotated[str | None, typer.Option(help="One provider id; all of them when left out.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Allow it no longer.")] = False,
+) -> None:
+    """Let the bridge read what it leaves unopened unless a named person decides so; it is recorded."""
+    from dscr_bridge import deciding, show
+
+    with the_bridge() as bridge:
+        if withdraw:
+            deciding.forbid_reading(bridge, what, by=by, provider=provider)
+            show.console().print(f"Allowed no longer: {what}.")
+        else:
+            deciding.allow_reading(bridge, what, by=by, reason=reason, provider=provider)
+            show.console().print(f"Allowed: {what}.")
+
+
+@app.command()
 def confirm(
     location: Annotated[str, typer.Argument(help="A CQC location id or the name in the configuration.")],
     reference: Annotated[str, typer.Option(help="What the platform showed: a reference, or the time on its page.")],
@@ -38,11 +59,13 @@ def confirm(
     at: Annotated[str | None, typer.Option(help="When it was entered; now when left out.")] = None,
     care_type: Annotated[str | None, typer.Option(help="care_home or home_care, where the location owes both.")] = None,
     note: Annotated[str | None, typer.Option(help="Anything to remember with it.")] = None,
+    attach: Annotated[Path | None, typer.Option(help="A photo or PDF of what the platform showed.")] = None,
 ) -> None:
     """Record that a person entered a return on the platform by hand."""
     from dscr_bridge import bridge as flow
     from dscr_bridge import sending, show
     from dscr_bridge.errors import ConfigError
+    from dscr_bridge.submit import by_hand
 
     with the_bridge() as bridge:
         owed = chosen(bridge, location, care_type)
@@ -55,8 +78,9 @@ def confirm(
             )
         entered = aware(at) if at else bridge.world.now()
         window = bridge.window_named(owed[0].window)
+        kept = by_hand.attach(bridge.config.data_folder / "attachments", owed[0], attach) if attach else None
         outcome = sending.confirm(owed[0], bridge.ledger, bridge.world, reference=reference, entered_at=entered,
-                                  by=by, window=window, note=note)  # fmt: skip
+                                  by=by, window=window, note=note, attached=vars(kept) if kept else None)  # fmt: skip
         written = flow.keep_receipt(bridge, owed[0], window)
         show.console().print(show.outcome(outcome))
         show.console().print(f"Receipt: {written.page}")
@@ -92,10 +116,25 @@ def verify_item(
     provider: Annotated[
         str | None, typer.Option(help="A CQC provider id; all of the configuration when left out.")
     ] = None,
+    wording: Annotated[
+        str | None, typer.Option(help="The sentence of the live notice or screen; kept in the ledger.")
+    ] = None,
+    answers: Annotated[
+        list[str] | None, typer.Option("--answer", help="An answer that the screen offers; once for each.")
+    ] = None,
+    period: Annotated[str | None, typer.Option(help="What it asks about: snapshot, last_month or season.")] = None,
+    seen_on: Annotated[str | None, typer.Option(help="The day on which you looked; today when left out.")] = None,
 ) -> None:
-    """State that you compared an item's wording, options, period and date with the live notice or screen."""
+    """State that you compared an item's wording, answers, period and date with the live notice or screen."""
+    from datetime import date
+
     from dscr_bridge import deciding, show
 
     with the_bridge() as bridge:
-        made = deciding.verify_items(bridge, item, by=by, leave_out=leave_out, provider=provider)
+        try:
+            day = date.fromisoformat(seen_on) if seen_on else bridge.world.now().date()
+        except ValueError:
+            raise typer.BadParameter("write the day as 2026-11-09") from None
+        seen = deciding.Seen(day, wording, tuple(answers or ()), period)
+        made = deciding.verify_items(bridge, item, by=by, leave_out=leave_out, provider=provider, seen=seen)
         show.console().print(f"{'Left out' if leave_out else 'Verified'}: {len({d.key for d in made})} items.")

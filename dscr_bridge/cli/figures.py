@@ -1,4 +1,4 @@
-"""Commands about figures: validate, preview, submit, explain."""
+"""Commands about figures: validate, preview, submit."""
 
 import json
 from collections.abc import Iterator
@@ -61,6 +61,9 @@ def preview(
         str | None, typer.Option(help="Count as at another instant, for example 2026-11-09T12:00:00Z.")
     ] = None,
     as_json: JsonOpt = False,
+    as_fhir: Annotated[
+        bool, typer.Option("--fhir", help="Write a FHIR R4 MeasureReport per return and its Measure, one a line.")
+    ] = False,
 ) -> None:
     """Pull, count and check, and show the figures; nothing is sent."""
     from dataclasses import replace
@@ -71,7 +74,9 @@ def preview(
         at = aware(as_at) if as_at else None
         seen = replace(bridge, world=replace(bridge.world, now=lambda: at)) if at else bridge
         prepared = flow.prepare(seen, chosen(seen, location, care_type))
-        for one in prepared:
+        if as_fhir:
+            _write_fhir(bridge, prepared)
+        for one in prepared if not as_fhir else ():
             _show(bridge, one, as_json)
     end_with(_standing_in_the_way(prepared))
 
@@ -87,7 +92,9 @@ def submit(
     month: Annotated[
         str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
     ] = None,
-    correct: Annotated[bool, typer.Option(help="Put changed figures in the place of those that were accepted.")] = False,
+    correct: Annotated[
+        bool, typer.Option(help="Put changed figures in the place of those that were accepted.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
 ) -> None:
     """Pull, count, check and send now, and keep the receipts."""
@@ -103,7 +110,9 @@ def submit(
         if bridge.config.mode == "review" and not by:
             raise ReturnHeld("submit", "in review mode a named person approves each return.", "Nothing was sent.",
                              'Add --by "Your Name".')  # fmt: skip
-        prepared = flow.prepare(bridge, chosen(bridge, location, care_type, month or (_closed(bridge) if late else None)))
+        prepared = flow.prepare(
+            bridge, chosen(bridge, location, care_type, month or (_closed(bridge) if late else None))
+        )
         for one in prepared:
             _show(bridge, one, False)
             failed += one.told
@@ -122,30 +131,6 @@ def submit(
                     failed.append(_held_at_the_receiver(outcome))
     # Where nothing at all was left to send, that is what there is to say; else it is no failure.
     end_with([*failed, *settled] if failed or len(settled) == len(prepared) else [])
-
-
-@app.command()
-def explain(
-    item: Annotated[str, typer.Argument(help="An item id, for example ch_beds_occupied; `list` names them all.")],
-    edition: Annotated[str | None, typer.Option(help="An edition; the one in force when left out.")] = None,
-) -> None:
-    """Say what an item means: wording, grade, definition, settings, rules and worked examples."""
-    from dscr_bridge import mapping
-    from dscr_bridge.errors import DefinitionError
-    from dscr_bridge.window import window_at
-
-    if edition is not None and edition not in mapping.edition_ids():
-        known = ", ".join(mapping.edition_ids())
-        raise DefinitionError("--edition", "there is no such edition.", "Nothing was shown.", f"Give one of: {known}.")
-    chosen_edition = (
-        mapping.load_edition(mapping.folder() / f"{edition}.toml") if edition
-        else mapping.edition_for(window_at(the_world().now()).opens_on)
-    )  # fmt: skip
-    if item == "list":
-        for one in chosen_edition.items:
-            typer.echo(f"{one.id:34} {one.grade}  {one.title}")
-        return
-    typer.echo(mapping.explain_item(item, chosen_edition).text(), nl=False)
 
 
 def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
@@ -180,9 +165,12 @@ def _held_at_the_receiver(outcome: "Outcome") -> "BridgeError":
     """Say why a sending ended with a return that a person has to look at."""
     from dscr_bridge.errors import ReturnHeld
 
-    return ReturnHeld(outcome.obligation.id, _HELD.get(outcome.reason or "", "it has to be looked at."),
-                      "The return is held: the bridge sends no more of it by itself.",
-                      "Compare the platform with `dscr-bridge preview`, mend the side that is wrong, and submit again.")
+    return ReturnHeld(
+        outcome.obligation.id,
+        _HELD.get(outcome.reason or "", "it has to be looked at."),
+        "The return is held: the bridge sends no more of it by itself.",
+        "Compare the platform with `dscr-bridge preview`, mend the side that is wrong, and submit again.",
+    )
 
 
 def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
@@ -197,6 +185,14 @@ def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
     console.print(show.heading(bridge.owing(prepared.obligation.location)[1].name, prepared.figures))
     console.print(show.figures(prepared.figures, prepared.edition, prepared.passed))
     console.print(show.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
+
+
+def _write_fhir(bridge: "Bridge", prepared: "list[Prepared]") -> None:
+    from dscr_bridge import fhir_out
+
+    rows = [(one.figures, one.edition, bridge.owing(one.obligation.location)[0].id) for one in prepared]
+    for resource in fhir_out.resources(rows):
+        typer.echo(json.dumps(resource, ensure_ascii=False))
 
 
 def _standing_in_the_way(prepared: "list[Prepared]") -> Iterator["BridgeError"]:

@@ -13,23 +13,27 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Write JSON Lines for tool
 @app.command()
 def status(as_json: JsonOpt = False) -> None:
     """Say where every return of this window stands and what the window is."""
-    from dscr_bridge import show
+    from dscr_bridge import show, show_law
     from dscr_bridge.returns import instant
 
     with the_bridge() as bridge:
         window, now = bridge.window(), bridge.world.now()
         rows = [(bridge.owing(o.location)[1].name, bridge.ledger.obligation(o)) for o in bridge.obligations(window)]
         if as_json:
+            paused = {d.chain for d in bridge.ledger.decided("paused")}
             for name, row in rows:
                 typer.echo(json.dumps({
                     "location": row.obligation.location, "name": name, "care_type": row.obligation.care_type,
                     "window": window.month, "closes_at": instant(window.closes_at), "state": row.state,
                     "reason": row.reason, "next_at": instant(row.next_at) if row.next_at else None,
+                    "paused": row.obligation.location in paused,
                 }))  # fmt: skip
             return
         console = show.console()
         console.print(show.window_line(window, now))
         console.print(show.standing(rows))
+        for line in show_law.risks(bridge):
+            console.print(line)
 
 
 @app.command()

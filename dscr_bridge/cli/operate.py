@@ -1,6 +1,9 @@
 """Commands that run things: run, sandbox, demo, views-test."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +12,7 @@ import typer
 from dscr_bridge.cli.app import app, the_world
 
 if TYPE_CHECKING:
+    from dscr_bridge.opening import Bridge
     from dscr_bridge.views.conformance import Report
 
 
@@ -17,7 +21,6 @@ def run() -> None:
     """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
     from dataclasses import replace
 
-    from dscr_bridge import bridge as flow
     from dscr_bridge import daemon
     from dscr_bridge.cli.app import load_config
     from dscr_bridge.opening import opened
@@ -25,8 +28,41 @@ def run() -> None:
     stopping = daemon.Stopping()
     config = load_config()
     world = replace(the_world(), sleep=stopping.sleep)
-    with opened(config, world) as bridge:
-        daemon.run(lambda: flow.run_due(bridge), world.now, stopping)
+    with opened(config, world) as bridge, pages_beside(bridge) as watched:
+        daemon.run(questions(watched), world.now, stopping)
+
+
+@contextmanager
+def pages_beside(bridge: "Bridge") -> "Iterator[Bridge]":
+    """Serve the pages in a thread beside the daemon, where the configuration asks for them."""
+    if bridge.config.pages is None:
+        yield bridge
+        return
+    from dscr_bridge.web import serving
+
+    desk = serving.make_desk(bridge, bridge.config.pages)
+    with serving.served(desk) as address:
+        # To standard output, never to the log: whoever has the address can come in, once.
+        typer.echo(f"Pages: {serving.opening_address(desk, address)}")
+        yield desk.bridge
+
+
+def questions(bridge: "Bridge") -> "Callable[[], datetime]":
+    """What the daemon asks each time: do what is due, tell people what is new, and show that we are alive."""
+    from dscr_bridge import bridge as flow
+    from dscr_bridge import notify, tending
+
+    alive: list[datetime | None] = [None]
+    tended: list[datetime | None] = [None]
+
+    def ask() -> "datetime":
+        tended[0] = tending.tend(bridge, tended[0])
+        again = flow.run_due(bridge)
+        notify.tick(bridge)
+        alive[0] = notify.still_alive(bridge, alive[0])
+        return again
+
+    return ask
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

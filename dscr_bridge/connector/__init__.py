@@ -12,26 +12,32 @@ from dscr_bridge.connector.settings import headers_of
 from dscr_bridge.connector.shape import (
     AUTH_KINDS,
     WAYS_IN,
+    Call,
     Connector,
     FhirView,
     File,
     Filled,
+    Paging,
     Rows,
     Search,
     Tabular,
+    TokenShape,
 )
 from dscr_bridge.connector.sources import converters, view_sources
 
 __all__ = [
     "AUTH_KINDS",
     "WAYS_IN",
+    "Call",
     "Connector",
     "FhirView",
     "File",
     "Filled",
+    "Paging",
     "Rows",
     "Search",
     "Tabular",
+    "TokenShape",
     "converters",
     "fingerprint_bytes",
     "headers_of",

@@ -1,36 +1,80 @@
 """Builds a connector from its document, and finds what does not fit the record tables and the code lists."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge.connector.document import Document, FileRows, FileShape, LocalCodes, PlanStep, Select, View, ViewColumn
+from dscr_bridge.connector.document import (
+    CallShape,
+    Document,
+    FileRows,
+    FileShape,
+    LocalCodes,
+    PlanStep,
+    Select,
+    View,
+    ViewColumn,
+)
 from dscr_bridge.connector.fill import file_column, view_column
-from dscr_bridge.connector.shape import Connector, FhirView, File, Filled, Rows, Search, Tabular
+from dscr_bridge.connector.shape import (
+    Call,
+    Connector,
+    FhirView,
+    File,
+    Filled,
+    Paging,
+    Rows,
+    Search,
+    Tabular,
+    TokenShape,
+)
+from dscr_bridge.mapping.vocabulary import ODDITIES
 from dscr_bridge.mistakes import Mistake, nearest
 from dscr_bridge.privacy import Codes, DateOrder, Labels
 from dscr_bridge.tables import RECORDS, Kind, Table
 
+# The address of a list, which can name no record: the one thing that is filled in is where the product is.
+_LIST_ADDRESS = re.compile(r"(?:https://[^\s{}]+|\{address\}/[^\s{}]*)")
 _CONSTANTS: dict[type, str] = {str: "valueString", bool: "valueBoolean", int: "valueInteger"}
 
 
 def built(
-    document: Document, path: Path, content: bytes, national: Mapping[str, Codes], mistakes: list[Mistake]
+    document: Document, path: Path, content: bytes, national: Mapping[str, Codes], mistakes: list[Mistake],
+    like: Connector | None = None,
 ) -> Connector:
-    """Build the connector; what is wrong goes to `mistakes`, and a connector with mistakes must not be used."""
+    """Build the connector; what is wrong goes to `mistakes`, and a connector with mistakes must not be used.
+
+    What `like` declares holds too: its views and codes, and its files, plan and other settings where this document is
+    silent about them.
+    """
+    before = like or Connector(document.name, "", "", (), ())
     own = {name: _labels(name, shape, national, mistakes) for name, shape in document.codes.items()}
+    own = {**before.codes, **{name: _added(before.codes.get(name), labels) for name, labels in own.items()}}
     lists = {**national, **own}
+    views = tuple(v for n, view in enumerate(document.view) if (v := _view(view, n, lists, mistakes)))
+    replaced = {view.name for view in views}
+    said = document.model_fields_set
     connector = Connector(
         name=document.name, title=document.title, version=document.version, reads_with=tuple(document.reads_with),
-        auth=tuple(document.auth), times=document.times,
-        views=tuple(v for n, view in enumerate(document.view) if (v := _view(view, n, lists, mistakes))),
-        files=tuple(_file(shape, lists, mistakes) for shape in document.file),
-        plan=tuple(map(_step, document.plan)), codes=own, quirks=dict(document.quirks),
-        tabular=Tabular(DateOrder(document.tabular.dates), document.tabular.encoding, document.tabular.delimiter),
-        path=path, content=content,
+        auth=tuple(document.auth), times=document.times if "times" in said else before.times,
+        views=(*(v for v in before.views if v.name not in replaced), *views),
+        files=tuple(_file(shape, lists, mistakes, before) for shape in document.file) or before.files,
+        plan=tuple(map(_step, document.plan)) or before.plan, codes=own, quirks={**before.quirks, **document.quirks},
+        links={**before.links, **document.links}, tabular=_tabular(document) if "tabular" in said else before.tabular,
+        login=TokenShape(**document.login.model_dump()) if document.login else before.login,
+        path=path, content=before.content + content,
     )  # fmt: skip
     mistakes += _across(connector)
     return connector
+
+
+def _tabular(document: Document) -> Tabular:
+    return Tabular(DateOrder(document.tabular.dates), document.tabular.encoding, document.tabular.delimiter)
+
+
+def _added(before: Labels | None, labels: Labels) -> Labels:
+    return Labels({**before.words, **labels.words}, labels.otherwise or before.otherwise) if before else labels
 
 
 def _labels(name: str, shape: LocalCodes, national: Mapping[str, Codes], mistakes: list[Mistake]) -> Labels:
@@ -115,13 +159,39 @@ def _select(select: Select) -> dict[str, Any]:
     return written
 
 
-def _file(shape: FileShape, lists: Mapping[str, Codes], mistakes: list[Mistake]) -> File:
+def _file(shape: FileShape, lists: Mapping[str, Codes], mistakes: list[Mistake], like: Connector) -> File:
     where = f"file {shape.name}"
     for pattern in shape.pattern:
         if "/" in pattern or "\\" in pattern:
             mistakes.append(Mistake(f"{where}, pattern", "must match names in the folder itself, without a path."))
-    rows = tuple(r for row in shape.row if (r := _rows(row, where, lists, mistakes)))
-    return File(shape.name, shape.pattern, rows, shape.location, shape.required, shape.take)
+    before = next((file for file in like.files if file.name == shape.name), File(shape.name, (), ()))
+    rows = tuple(r for row in shape.row if (r := _rows(row, where, lists, mistakes))) or before.rows
+    if not rows:
+        mistakes.append(Mistake(f"{where}, row", "is missing."))
+    if bool(shape.pattern) == (shape.call is not None):
+        mistakes.append(Mistake(where, "needs either pattern (a file) or call (a list of a JSON interface)."))
+    if any(row.table == "dose" for row in rows) and _of_workers(rows) and not shape.needs_decision:
+        mistakes.append(Mistake(f"{where}, needs_decision", 'must be "worker-vaccination-flags": it reads who of the '
+                                "staff is vaccinated, which a named person has to allow first."))
+    call = _call(shape.call, where, mistakes) if shape.call else None
+    return File(shape.name, shape.pattern, rows, shape.location or before.location, shape.required, shape.take,
+                shape.sheet, call, shape.needs_decision or before.needs_decision)
+
+
+def _of_workers(rows: tuple[Rows, ...]) -> bool:
+    return any(c.column.name == "subject_kind" and c.constant != "person" for row in rows for c in row.columns)
+
+
+def _call(shape: CallShape, where: str, mistakes: list[Mistake]) -> Call:
+    paging = Paging(**shape.paging.model_dump())
+    if "://" in shape.path or ".." in shape.path or "?" in shape.path:
+        mistakes.append(Mistake(f"{where}, call, path", "must be a path below the source's url, without a query."))
+    needed = {"page": "parameter", "offset": "parameter", "next": "next", "cursor": "next"}.get(paging.by)
+    if needed and not getattr(paging, needed):
+        mistakes.append(Mistake(f"{where}, call, paging, {needed}", f'is needed where a list comes by "{paging.by}".'))
+    if paging.by == "cursor" and not paging.parameter:
+        mistakes.append(Mistake(f"{where}, call, paging, parameter", 'is needed where a list comes by "cursor".'))
+    return Call(shape.path, shape.items, dict(shape.parameters), paging)
 
 
 def _rows(row: FileRows, where: str, lists: Mapping[str, Codes], mistakes: list[Mistake]) -> Rows | None:
@@ -161,11 +231,19 @@ def _step(step: PlanStep) -> Search:
 
 
 def _across(connector: Connector) -> Iterator[Mistake]:
-    fhir = {"fhir_search", "ndjson_files"} & set(connector.reads_with)
+    for name, address in connector.links.items():
+        if name not in ODDITIES:
+            yield Mistake(f"links, {name}", f"is not a known oddity{nearest(name, ODDITIES)}")
+        if not _LIST_ADDRESS.fullmatch(address):
+            said = "must be an https:// address of a list, or begin with {address}; nothing else can be filled in."
+            yield Mistake(f"links, {name}", said)
+    fhir = {"fhir_search", "bulk_export", "ndjson_files"} & set(connector.reads_with)
     if fhir and not connector.views:
         yield Mistake("view", f'reads_with "{min(fhir)}" needs at least one [[view]].')
     if "tabular_files" in connector.reads_with and not connector.files:
         yield Mistake("file", 'reads_with "tabular_files" needs at least one [[file]].')
+    if "rest_json" in connector.reads_with and not any(file.call for file in connector.files):
+        yield Mistake("file", 'reads_with "rest_json" needs at least one [[file]] with a call.')
     for what, names in (("file", [f.name for f in connector.files]), ("view", [v.name for v in connector.views])):
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield Mistake(f"{what} {name}", "is there twice.")

@@ -85,15 +85,50 @@ class FileRows(Part):
     column: dict[str, Annotated[FileColumn, BeforeValidator(_header_alone)]]
 
 
+class PagingShape(Part):
+    """How a long list comes."""
+
+    by: Literal["none", "page", "offset", "next", "cursor"] = "none"
+    parameter: str = ""
+    first: Annotated[int, Field(ge=0, le=1)] = 1
+    size_parameter: str = ""
+    next: str = ""
+    total: str = ""
+
+
+class CallShape(Part):
+    """A list of a JSON interface."""
+
+    path: Text
+    items: str = ""
+    parameters: dict[str, str] = {}
+    paging: PagingShape = PagingShape()
+
+
+class LoginShape(Part):
+    """How a product gives a short token for a static key."""
+
+    path: Text = "token"
+    key_in: Annotated[str, Field(pattern=r"^(header|body):[A-Za-z0-9_-]+$")] = "header:X-Api-Key"
+    client_in: str = ""
+    token: Text = "access_token"  # noqa: S105  (paths in the answer)
+    lasts: Text = "expires_in"
+    sent_in: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "Authorization"
+    prefix: str = "Bearer "
+
+
 class FileShape(Part):
-    """A file of the folder."""
+    """A file of the folder, or a list of a JSON interface."""
 
     name: Name
-    pattern: Names
+    pattern: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = ()
+    sheet: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = ()
+    call: CallShape | None = None
     location: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = ()
     required: bool = True
     take: Literal["newest", "all"] = "newest"
-    row: Annotated[tuple[FileRows, ...], Field(min_length=1)]
+    needs_decision: Literal["", "worker-vaccination-flags"] = ""
+    row: tuple[FileRows, ...] = ()
 
 
 class Ids(Part):
@@ -129,20 +164,27 @@ class TabularShape(Part):
     delimiter: Literal[",", ";", "\t", "|", "detect"] = ","
 
 
+AuthKind = Literal["none", "basic", "bearer", "api-key", "client-credentials", "smart-backend", "key-for-token"]
+
+
 class Document(Part):
     """The whole file."""
 
     name: Name
     title: Text
     version: Text
-    reads_with: Annotated[tuple[Literal["fhir_search", "ndjson_files", "tabular_files"], ...], Field(min_length=1)]
-    auth: Annotated[
-        tuple[Literal["none", "basic", "bearer", "api-key", "client-credentials"], ...], Field(min_length=1)
-    ] = ("none",)
+    like: Name | None = None  # a shipped connector whose declarations hold here too, unless this file says otherwise
+    reads_with: Annotated[
+        tuple[Literal["fhir_search", "bulk_export", "rest_json", "ndjson_files", "tabular_files"], ...],
+        Field(min_length=1),
+    ]
+    auth: Annotated[tuple[AuthKind, ...], Field(min_length=1)] = ("none",)
     times: Literal["london", "refuse"] = "refuse"  # a time without an offset
     view: tuple[View, ...] = ()
     file: tuple[FileShape, ...] = ()
     plan: tuple[PlanStep, ...] = ()
     codes: dict[str, LocalCodes] = {}
     quirks: dict[str, str | int | bool] = {}
+    login: LoginShape | None = None
+    links: dict[str, str] = {}  # an oddity -> the address of the list in the product where it can be mended
     tabular: TabularShape = TabularShape()

@@ -29,7 +29,8 @@ def load(name_or_path: str | Path, national: Mapping[str, Codes]) -> Connector:
     content = _read(path)
     document = _parsed(path, content)
     mistakes: list[Mistake] = []
-    connector = built(document, path, content, national, mistakes)
+    like = load(document.like, national) if document.like and document.like != document.name else None
+    connector = built(document, path, content, national, mistakes, like)
     if mistakes:
         raise _refusal(path, mistakes)
     return connector

@@ -4,9 +4,11 @@
     "header.<column>"     = "<its name>"     what this product calls a column of the README
     "file.<name>"         = "<pattern>"      what this product calls a file
     "dates", "encoding", "delimiter"         as in [tabular]
+    "address"                                where people open the product, for the addresses of [links]
     a key of [quirks]                        another value of the same type
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -38,11 +40,21 @@ def _one(connector: Connector, key: str, value: Setting, mistakes: list[Mistake]
         return change(connector, rest, value, mistakes)
     if key in _TABULAR and connector.files:
         return _tabular(connector, key, value, mistakes)
+    if key == "address" and any("{address}" in link for link in connector.links.values()):
+        return _addressed(connector, value, mistakes)
     if key in connector.quirks and type(value) is type(connector.quirks[key]):
         return replace(connector, quirks={**connector.quirks, key: value})
     known = [*connector.quirks, *(_TABULAR if connector.files else ()), *(f"{k}.…" for k in _CHANGES)]
     mistakes.append(Mistake(key, f"is not a setting of this connector, or has the wrong type{nearest(key, known)}"))
     return connector
+
+
+def _addressed(connector: Connector, value: Setting, mistakes: list[Mistake]) -> Connector:
+    if not isinstance(value, str) or not re.fullmatch(r"https://[^\s{}?#]+", value):
+        mistakes.append(Mistake("address", "must be a web address that starts with https://, without a query."))
+        return connector
+    links = {name: link.replace("{address}", value.rstrip("/")) for name, link in connector.links.items()}
+    return replace(connector, links=links)
 
 
 def _words(connector: Connector, rest: str, value: str, mistakes: list[Mistake]) -> Connector:

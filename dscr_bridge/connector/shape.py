@@ -8,8 +8,8 @@ from typing import Any
 from dscr_bridge.privacy import DateOrder, Labels
 from dscr_bridge.tables import Cell, Column
 
-WAYS_IN = ("fhir_search", "ndjson_files", "tabular_files")
-AUTH_KINDS = ("none", "basic", "bearer", "api-key", "client-credentials")
+WAYS_IN = ("fhir_search", "bulk_export", "rest_json", "ndjson_files", "tabular_files")
+AUTH_KINDS = ("none", "basic", "bearer", "api-key", "client-credentials", "smart-backend", "key-for-token")
 
 Setting = str | int | bool
 
@@ -54,6 +54,41 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Paging:
+    """How an interface gives a long list: by the number of a page, by how many to leave out, or by the next address."""
+
+    by: str = "none"                  # "none", "page", "offset", "next" (an address), "cursor" (a word to send back)
+    parameter: str = ""               # page, offset, cursor: the query parameter
+    first: int = 1                    # page: the number of the first one
+    size_parameter: str = ""          # the query parameter that asks for limits.page_size items
+    next: str = ""                    # next, cursor: the path of the address or word in the answer
+    total: str = ""                   # the path of the number of all items, where the answer says it
+
+
+@dataclass(frozen=True)
+class Call:
+    """One list of a JSON interface: where it is and where its items are; headers of rows are paths in an item."""
+
+    path: str
+    items: str = ""                   # the path of the list in the answer; empty: the answer is the list
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    paging: Paging = Paging()
+
+
+@dataclass(frozen=True)
+class TokenShape:
+    """How a product gives a short token for a static key, where it follows no standard."""
+
+    path: str = "token"               # below the source's url
+    key_in: str = "header:X-Api-Key"  # or "body:<name>" of a JSON document
+    client_in: str = ""               # the name in that document for client_id
+    token: str = "access_token"       # noqa: S105  (paths in the answer)
+    lasts: str = "expires_in"
+    sent_in: str = "Authorization"    # the header that carries the token from then on
+    prefix: str = "Bearer "
+
+
+@dataclass(frozen=True)
 class File:
     """A file of a folder: which ones match, which headers are read, which rows come of a line."""
 
@@ -63,6 +98,9 @@ class File:
     location: tuple[str, ...] = ()    # the header that names the location, under its alternative names
     required: bool = True
     take: str = "newest"              # or "all"
+    sheet: tuple[str, ...] = ()       # of a workbook: the sheet by alternative names; the first one when left out
+    call: Call | None = None          # instead of a file: a list of a JSON interface
+    needs_decision: str = ""          # what a named person must have allowed before it is read
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -109,8 +147,10 @@ class Connector:
     plan: tuple[Search, ...] = ()
     codes: Mapping[str, Labels] = field(default_factory=dict)
     quirks: Mapping[str, Setting] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)  # an oddity -> the address of a list, perhaps with {address}
     tabular: Tabular = Tabular()
     times: str = "refuse"             # a time without an offset: "london" or "refuse"
+    login: TokenShape | None = None
     path: Path = Path()
     content: bytes = field(default=b"", repr=False)
 

@@ -24,7 +24,7 @@ class Home:
     by_type: Mapping[str, Mapping[str, int]]             # state of a place -> bed type -> n
     coverage: Mapping[str, Sequence[tuple[str, str, int]]]  # table -> (reading, source, rows)
     present: Mapping[str, int]
-    said: Mapping[tuple[str, str], tuple[object, Mapping[str, object], str]]  # (item, origin) -> value, split, when
+    said: Mapping[tuple[str, str], tuple[object, Mapping[str, object], str]]  # item+origin -> value, split, at
     questions: Sequence[tuple[str, str | None, str | None]]  # name, engagement, role group
     oddities: Mapping[str, int]
     unplaced: bool
@@ -37,7 +37,8 @@ def read_home(db: sqlite3.Connection, location: str, care_type: str, settings: M
     cells = {name: _cells(db, name, location, care_type) for name in (*COUNTS, *SUMS)}
     kept = "SELECT measure, unit FROM monthly_hours WHERE loc_key = ? AND care_type = ? AND "
     by_type: dict[str, dict[str, int]] = {}
-    split = "SELECT bed_type, capacity, occupied, reserved, accepting, not_available FROM place_by_type WHERE loc_key = ?"
+    states = "capacity, occupied, reserved, accepting, not_available"
+    split = f"SELECT bed_type, {states} FROM place_by_type WHERE loc_key = ?"  # noqa: S608  (this module's own names)
     for bed_type, *counts in db.execute(split, here):
         for state, n in zip(COUNTS["place"].where["state"], counts, strict=True):
             by_type.setdefault(state, {})[bed_type] = n

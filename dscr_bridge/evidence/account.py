@@ -1,4 +1,4 @@
-"""The account of one return for somebody who was not there: plain JSON values, from the ledger and the calendar alone."""
+"""The account of one return for somebody who was not there: plain JSON, from ledger and calendar alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +14,27 @@ from dscr_bridge.window import LONDON, Window
 # What an event says of the other side: it could not be reached, or nobody knew what became of a request.
 OUTAGES = ("waiting", "not_begun", "not_sent", "unknown", "read_back_failed")
 SAID: Mapping[str, str] = {
-    "intended": "The exact bytes were stored, and sending began", "answered": "An answer came and was stored",
-    "section_accepted": "Accepted by the receiver", "section_refused": "Refused by the receiver",
-    "not_begun": "Could not begin: surely nothing was sent", "not_sent": "Surely not sent: the receiver was not reached",
-    "unknown": "No answer came: it was not known whether it had arrived", "asked": "The receiver was asked what it holds",
-    "read_back": "Read back", "read_back_failed": "Reading back failed",
-    "recorded": "Read back: every figure stands as it was sent", "adopted": "The same figures stood there already",
-    "handed_out": "A crib sheet was made for entry by hand", "confirmed_by_hand": "A person confirmed entry by hand",
-    "waiting": "A source did not answer", "held": "Held for a person", "prepared": "Figures counted and checked; ready",
-    "missed": "The window closed without an accepted return", "decided": "A person decided",
+    "intended": "The exact bytes were stored, and sending began",
+    "answered": "An answer came and was stored",
+    "section_accepted": "Accepted by the receiver",
+    "section_refused": "Refused by the receiver",
+    "not_begun": "Could not begin: surely nothing was sent",
+    "not_sent": "Surely not sent: the receiver was not reached",
+    "unknown": "No answer came: it was not known whether it had arrived",
+    "asked": "The receiver was asked what it holds",
+    "read_back": "Read back",
+    "read_back_failed": "Reading back failed",
+    "recorded": "Read back: every figure stands as it was sent",
+    "adopted": "The same figures stood there already",
+    "handed_out": "A crib sheet was made for entry by hand",
+    "confirmed_by_hand": "A person confirmed entry by hand",
+    "waiting": "A source did not answer",
+    "held": "Held for a person",
+    "prepared": "Figures counted and checked; ready",
+    "missed": "The window closed without an accepted return",
+    "decided": "A person decided",
     "declared": "A person stated a figure",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,12 @@ def account(case: Case) -> dict[str, Any]:
         "due": {
             "opens": both(window.opens_at), "closes": both(window.closes_at),
             "closes_on": window.closes_on.isoformat(), "calendar": "published" if window.published else "computed",
-            "rule": "The window opens at the start of the 8th and closes at the end of the 14th, or of the next working "
-                    "day when the 14th is a weekend or a bank holiday (DHSC, formal notice, 26 April 2024).",
+            "rule": "The window opens at the start of the 8th and closes at the end of the 14th, or of the next "
+                    "working day when the 14th is a weekend or a bank holiday (DHSC, formal notice, 26 April 2024).",
         },
-        "edition": {"id": edition.id, "notice": edition.notice, "sha256": edition.sha256, "source": list(edition.source)},
+        "edition": {
+            "id": edition.id, "notice": edition.notice, "sha256": edition.sha256, "source": list(edition.source),
+        },
         "fingerprint": row.fingerprint, "kind": row.kind, "revision": row.revision, "channel": row.channel,
         "environment": row.environment, "approved_by": row.approved_by,
         "attempts": [_attempt(e) for e in case.events if e.kind in SAID and e.kind not in ("declared", "decided")],
@@ -115,13 +127,19 @@ def _answers(case: Case) -> list[dict[str, str]]:
     closes = f"{window.closes_on:%A} {window.closes_on.day} {window.closes_on:%B %Y}"
     inside = {True: "inside the window", False: "after the window had closed", None: ""}[_in_window(row)]
     return [
-        {"question": "Was it due?", "answer": f"Yes: the return of {case.name} for {window.opens_on:%B %Y}, from the "
-                                              f"start of {window.opens_on.day} {window.opens_on:%B} to the end of {closes}."},
+        {
+            "question": "Was it due?",
+            "answer": f"Yes: the return of {case.name} for {window.opens_on:%B %Y}, from the "
+            f"start of {window.opens_on.day} {window.opens_on:%B} to the end of {closes}.",
+        },
         {"question": "Was it sent?", "answer": sent},
         {"question": "Was it accepted?", "answer": accepted},
-        {"question": "By when?", "answer": f"{when['london']}, by the receiver's clock; {inside}." if when else "Not at all."},
+        {
+            "question": "By when?",
+            "answer": f"{when['london']}, by the receiver's clock; {inside}." if when else "Not at all.",
+        },
         {"question": "If not, why not?", "answer": _why_not(case)},
-    ]  # fmt: skip
+    ]
 
 
 def _in_window(row: ObligationRow) -> bool | None:

@@ -18,17 +18,33 @@ def page(case: Mapping[str, Any]) -> str:
     """Give the printable page of an account as HTML text."""
     title = f"Evidence: {case['location_name']}, {in_words(case['care_type']).lower()}, {_month(case['window'])}"
     parts = [
-        '<p class="made">Made by dscr-bridge for the provider&#x27;s own use, for example with written representations. '
+        '<p class="made">Made by dscr-bridge for the provider&#x27;s own use, for example with representations. '
         "It is not a document of DHSC, the NHS or Capacity Tracker.</p>",
-        f"<h1>{text(title)}</h1>", _answers(case), _about(case), _due(case), _sections(case),
-        _table("What was tried, and how it ended", ("When (London)", "What happened", "About"), map(_tried, case["attempts"]),
-               "Nothing was ever begun for this return."),
-        _table("When the other side did not answer", ("When (London)", "What happened", "About"),
-               map(_tried, case["outages"]), "The ledger knows of no such time."),
-        _table("What named people decided", ("When (London)", "What", "Who"), map(_decided, case["decisions"]), "Nothing."),
+        f"<h1>{text(title)}</h1>",
+        _answers(case),
+        _about(case),
+        _due(case),
+        _sections(case),
+        _table(
+            "What was tried, and how it ended",
+            ("When (London)", "What happened", "About"),
+            map(_tried, case["attempts"]),
+            "Nothing was ever begun for this return.",
+        ),
+        _table(
+            "When the other side did not answer",
+            ("When (London)", "What happened", "About"),
+            map(_tried, case["outages"]),
+            "The ledger knows of no such time.",
+        ),
+        _table(
+            "What named people decided", ("When (London)", "What", "Who"), map(_decided, case["decisions"]), "Nothing."
+        ),
         _table("Who was told", ("When (London)", "About what", "Whom"), map(_told, case["told"]), "Nobody was told."),
-        _clock(case), _enforcement(case), _check(case),
-    ]  # fmt: skip
+        _clock(case),
+        _enforcement(case),
+        _check(case),
+    ]
     return paper.page(title, "\n".join(p for p in parts if p), simulated=case["simulated"], style=_STYLE)
 
 
@@ -52,35 +68,59 @@ def _about(case: Mapping[str, Any]) -> str:
 
 def _due(case: Mapping[str, Any]) -> str:
     due, edition = case["due"], case["edition"]
-    return "<h2>What was due, and why</h2>" + listed([
-        ("Rule", text(due["rule"])),
-        ("Opened", text(due["opens"]["london"])),
-        ("Closed", text(f"{due['closes']['london']} (the first moment after the window)")),
-        ("Bank holidays", text("published by GOV.UK" if due["calendar"] == "published" else "computed; may have moved")),
-        ("Asked by", text(f"{edition['notice']}, edition {edition['id']} of the definitions")),
-        ("Edition's bytes", _hash(edition["sha256"])),
-        ("Fingerprint of the definitions", _hash(case["fingerprint"])),
-    ])  # fmt: skip
+    return "<h2>What was due, and why</h2>" + listed(
+        [
+            ("Rule", text(due["rule"])),
+            ("Opened", text(due["opens"]["london"])),
+            ("Closed", text(f"{due['closes']['london']} (the first moment after the window)")),
+            (
+                "Bank holidays",
+                text("published by GOV.UK" if due["calendar"] == "published" else "computed; may have moved"),
+            ),
+            ("Asked by", text(f"{edition['notice']}, edition {edition['id']} of the definitions")),
+            ("Edition's bytes", _hash(edition["sha256"])),
+            ("Fingerprint of the definitions", _hash(case["fingerprint"])),
+        ]
+    )
 
 
 def _sections(case: Mapping[str, Any]) -> str:
     rows = [(s["section"], s) for s in case["sections"]]
     cells = [
-        (text(in_words(name)), text(s["reference"] or "none"), text(s["received"]["london"] if s["received"] else "not received"),
-         text({True: "in the window", False: "after the window", None: "not known"}[s["in_window"]]))
+        (
+            text(in_words(name)),
+            text(s["reference"] or "none"),
+            text(s["received"]["london"] if s["received"] else "not received"),
+            text({True: "in the window", False: "after the window", None: "not known"}[s["in_window"]]),
+        )
         for name, s in rows
-    ]  # fmt: skip
+    ]
     if case["by_hand"]:
-        cells += [(text(f"Entered by hand by {b['by']}"), text(b["reference"]), text(b["at"]["london"]), text(b["note"] or ""))
-                  for b in case["by_hand"]]  # fmt: skip
-    figures = "<p>The figures with their definitions stand in receipt.html.</p>" if case["sections"] or case["by_hand"] else ""
+        cells += [
+            (
+                text(f"Entered by hand by {b['by']}"),
+                text(b["reference"]),
+                text(b["at"]["london"]),
+                text(b["note"] or ""),
+            )
+            for b in case["by_hand"]
+        ]
+    figures = (
+        "<p>The figures with their definitions stand in receipt.html.</p>"
+        if case["sections"] or case["by_hand"]
+        else ""
+    )
     head = ("Section", "Receiver's reference", "Received, by the receiver's clock", "Counts as")
     return _table("Receipts", head, cells, "There is no receipt.") + figures
 
 
 def _tried(event: Mapping[str, Any]) -> Sequence[str]:
-    about = [in_words(event["section"]) if event["section"] else "", event["reference"] or "",
-             (event["reason"] or "").replace("_", " "), ", ".join(r.replace("_", " ") for r in event["rules"])]  # fmt: skip
+    about = [
+        in_words(event["section"]) if event["section"] else "",
+        event["reference"] or "",
+        (event["reason"] or "").replace("_", " "),
+        ", ".join(r.replace("_", " ") for r in event["rules"]),
+    ]
     return text(event["at"]["london"]), text(event["what"]), text("; ".join(a for a in about if a))
 
 
@@ -114,7 +154,7 @@ def _enforcement(case: Mapping[str, Any]) -> str:
 def _check(case: Mapping[str, Any]) -> str:
     chain = case["chain"]
     return (
-        "<h2>How to check this pack</h2><p>Every event in the ledger carries the hash of the one before it. Run the small "
+        "<h2>How to check this pack</h2><p>Every event in the ledger carries the hash of the one before. Run the small "
         "program in this folder, on any computer with Python 3 and without a network; it names every file, event or "
         "document that is not as it was:</p><pre>python3 verify.py</pre>"
         + listed([("Chain", text(f"{chain['events']} events of {chain['name']}")), ("Head", _hash(chain["head"]))])

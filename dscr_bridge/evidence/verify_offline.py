@@ -1,4 +1,5 @@
 """Check this evidence pack offline: python3 verify.py [FOLDER].  Needs Python 3 and nothing else."""
+# fmt: off
 # ruff: noqa: T201
 # mypy: ignore-errors
 
@@ -23,25 +24,27 @@ def canonical(content):
 
 # 1. Every file is as it was when the pack was made, none is missing and none was added.
 files = sorted(p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*") if p.is_file())
-kept = [p for p in files if p != "MANIFEST.sha256" and "__pycache__" not in p]
-expected = "".join(f"{sha256((FOLDER / p).read_bytes())}  {p}\n" for p in kept).encode()
-if (FOLDER / "MANIFEST.sha256").read_bytes() != expected:
-    stated = dict(reversed(line.split("  ", 1)) for line in (FOLDER / "MANIFEST.sha256").read_text().splitlines() if "  " in line)
-    actual = {p: sha256((FOLDER / p).read_bytes()) for p in kept}
-    wrong += [f"{p}: not as it was" for p in sorted({*stated, *actual}) if stated.get(p) != actual.get(p)] or ["MANIFEST.sha256: altered"]
+actual = {p: sha256((FOLDER / p).read_bytes()) for p in files if p != "MANIFEST.sha256" and "__pycache__" not in p}
+manifest = (FOLDER / "MANIFEST.sha256").read_bytes()
+if manifest != "".join(f"{digest}  {p}\n" for p, digest in actual.items()).encode():
+    stated = {line[66:]: line[:64] for line in manifest.decode(errors="replace").splitlines()}
+    differing = [p for p in sorted({*stated, *actual}) if stated.get(p) != actual.get(p)]
+    wrong += [f"{p}: not as it was" for p in differing] or ["MANIFEST.sha256: altered"]
 
 # 2. Every event follows the one before it: nothing was altered, taken out or put in.
 for path in sorted((FOLDER / "chains").glob("*.jsonl")):
     previous, n = "0" * 64, 0
     for n, line in enumerate(path.read_bytes().splitlines(), 1):
         event = json.loads(line)
-        if event["n"] != n or event["previous"] != previous or sha256(canonical({k: event[k] for k in COVERED})) != event["hash"]:
+        follows = event["n"] == n and event["previous"] == previous
+        if not follows or sha256(canonical({k: event[k] for k in COVERED})) != event["hash"]:
             wrong.append(f"{path.name}: event {n} does not hold")
             break
         previous = event["hash"]
     print(f"{path.name}: {n} events, head {previous}")
 
 # 3. Every document has the hash under which the events name it.
-wrong += [f"{p.name}: the bytes were altered" for p in (FOLDER / "documents").glob("*") if sha256(p.read_bytes()) != p.name]
-print("\n".join(wrong) or f"Sound: {len(kept)} files, every chain and every document hold.")
+documents = (FOLDER / "documents").glob("*")
+wrong += [f"{p.name}: the bytes were altered" for p in documents if sha256(p.read_bytes()) != p.name]
+print("\n".join(wrong) or f"Sound: {len(actual)} files, every chain and every document hold.")
 sys.exit(1 if wrong else 0)

@@ -33,11 +33,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def open_ledger(where: Path | str, now: Callable[[], datetime]) -> "Ledger":
+def open_ledger(where: Path | str, now: Callable[[], datetime], *, backed_up: bool = False) -> "Ledger":
     """Open the ledger at a path (SQLite, made with mode 0600 if missing) or a `postgresql://` URL.
 
-    `now` is the world's clock; every event carries its time.  Raises LedgerBroken.
+    `now` is the world's clock; every event carries its time.  An older ledger is brought up to date: on SQLite after
+    a backup of its own, on PostgreSQL only when `backed_up` says that there is one.  Raises LedgerBroken.
     """
     from dscr_bridge.ledger.store import Ledger
 
-    return Ledger(where, now)
+    return Ledger(where, now, backed_up=backed_up)

@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dscr_bridge.errors import ConfigError, LedgerBroken
-from dscr_bridge.ledger import schema
+from dscr_bridge.ledger import migrate, schema
 
 _BUSY_SECONDS = 30
-_MAKING_THE_TABLES = 7261  # a lock of PostgreSQL, so that two daemons that start at once do not both make them
 
 _WORDS = {
     "SQLITE_FULL": ("the disk is full", "Make room on the disk, then start again."),
@@ -44,13 +43,19 @@ def guarded() -> Iterator[None]:
         raise broken(*_words(getattr(error, "orig", None))) from None
 
 
-def open_engine(where: Path | str) -> Engine:
-    """Open the database and make the tables that are missing.  Raises LedgerBroken or ConfigError."""
+def open_engine(where: Path | str, *, backed_up: bool = False) -> Engine:
+    """Open the database, make its tables or bring them up to date.  Raises LedgerBroken or ConfigError.
+
+    An older ledger is backed up first; of one on PostgreSQL somebody has to say that it is `backed_up`.
+    """
+    path = None if isinstance(where, str) and "://" in where else Path(where)
     with guarded():
-        engine = _postgresql(where) if isinstance(where, str) and "://" in where else _sqlite(Path(where))
+        engine = _postgresql(str(where)) if path is None else _sqlite(path)
         try:
             with engine.begin() as connection:
-                _make_tables(connection)
+                version = _made_or_found(connection)
+            if version != schema.HEAD:
+                _bring_up_to_date(engine, path, version, backed_up)
         except BaseException:
             engine.dispose()
             raise
@@ -98,16 +103,24 @@ def _postgresql(where: str) -> Engine:
         ) from None  # fmt: skip
 
 
-def _make_tables(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MAKING_THE_TABLES})
-    if not inspect(connection).has_table(schema.about.name):
+def _made_or_found(connection: Connection) -> str:
+    """Make the tables of a new ledger; give the version of what there is then."""
+    migrate.lock(connection)
+    version = migrate.version_of(connection)
+    if version is None:
         schema.tables.create_all(connection)
-        connection.execute(insert(schema.about), {"key": "schema_version", "value": str(schema.VERSION)})
-        return
-    version = connection.execute(select(schema.about.c.value).where(schema.about.c.key == "schema_version")).scalar()
-    if version != str(schema.VERSION):
+        connection.execute(insert(schema.revision), {"version_num": schema.HEAD})
+    return version or schema.HEAD
+
+
+def _bring_up_to_date(engine: Engine, path: Path | None, version: str, backed_up: bool) -> None:
+    if not migrate.is_older(version):
         raise broken("it was written by another version of the bridge", "Use that version, or the newest one.")
+    if path is None:
+        migrate.require_backed_up(backed_up)
+    else:
+        migrate.back_up(path, version)
+    migrate.upgrade(engine)
 
 
 def _words(original: BaseException | None) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def _intended(row: ObligationRow, event: Event) -> ObligationRow:
 
 
 def _handed_out(row: ObligationRow, event: Event) -> ObligationRow:
-    if row.state in _BUSY:  # the crib sheet is the way out beside a sending that is stuck
+    if row.state in _BUSY and "corrects" not in event.body:  # the crib sheet is the way out beside a stuck sending
         return row
     return replace(
         _described(row, event), state=ObligationState.READY, reason="awaiting_confirmation", next_at=None,
@@ -161,6 +161,13 @@ def _confirmed_by_hand(row: ObligationRow, event: Event) -> ObligationRow:
 
 
 def _missed(row: ObligationRow, event: Event) -> ObligationRow:
+    late = any(s.in_window is False for s in row.sections)
+    # What was accepted in the window stands, whatever came to nothing after it: a correction, or a question about it.
+    if row.credited is not None and not late and row.state not in TAKEN:
+        by_hand = row.reference is not None and not row.sections
+        state = ObligationState.CONFIRMED_BY_HAND if by_hand else ObligationState.ON_RECORD
+        lapsed = "correction_lapsed" if row.revision > row.credited else row.reason
+        return replace(row, state=state, reason=lapsed, next_at=None)
     return replace(row, state=ObligationState.MISSED, reason=event.body["reason"], next_at=None)
 
 

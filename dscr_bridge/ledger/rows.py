@@ -85,6 +85,15 @@ def columns_of(event: Event) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def columns_of_row(row: ObligationRow) -> dict[str, Any]:
+    """Write a return's row as its database columns."""
+    obligation = row.obligation
+    return {
+        "location": obligation.location, "care_type": obligation.care_type.value, "window": obligation.window,
+        "state": row.state.value, "next_at": stamp(row.next_at) if row.next_at else None, "row": obligation_text(row),
+    }  # fmt: skip
+
+
 def _section(content: dict[str, Any]) -> SectionRow:
     content = _instants(content)
     content["state"] = SectionState(content["state"])

@@ -2,11 +2,14 @@
 
 from sqlalchemy import DDL, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, event
 
-VERSION = 1
+HEAD = "0002"  # the newest of the migrations
 
 tables = MetaData()
 
 about = Table("about", tables, Column("key", String(40), primary_key=True), Column("value", Text, nullable=False))
+
+# As Alembic keeps it: which migration the ledger has reached.
+revision = Table("alembic_version", tables, Column("version_num", String(32), primary_key=True))
 
 events = Table(
     "event", tables,
@@ -22,6 +25,7 @@ events = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("chain", "n"),
+    Index("event_by_window", "chain", "window"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 

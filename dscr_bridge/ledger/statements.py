@@ -3,7 +3,21 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Interval,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dscr_bridge.ledger import schema
@@ -42,23 +56,51 @@ def row(table: Table) -> Select[Any]:
 
 @cache
 def claim(dialect: str) -> Any:
-    """Take or keep a lease, unless another owner's still runs at `key_now`."""
+    """Take or keep a lease, unless another owner's still runs.
+
+    A lease that ends later than any given now could was given by a clock that has been put back: it is free.
+    """
     c = schema.claims.c
-    statement = _insert(schema.claims, dialect)
-    free = or_(c.until <= bindparam("key_now"), c.owner == statement.excluded.owner)
+    statement = _insert(schema.claims, dialect).values(
+        location=bindparam("location"), care_type=bindparam("care_type"), window=bindparam("window"),
+        owner=bindparam("owner"), until=_ends(dialect),
+    )  # fmt: skip
+    free = or_(c.until <= _now(dialect), c.until > _ends(dialect), c.owner == statement.excluded.owner)
     taken = {"owner": statement.excluded.owner, "until": statement.excluded.until}
     conditional = statement.on_conflict_do_update(index_elements=_key(schema.claims), set_=taken, where=free)
     return conditional.execution_options(preserve_rowcount=True)  # SQLAlchemy keeps it for updates only
 
 
 _MINE = and_(*(c == bindparam(f"key_{c.name}") for c in [*schema.claims.primary_key, schema.claims.c.owner]))
-renew = update(schema.claims).where(_MINE).values(until=bindparam("until"))
+
+
+@cache
+def renew(dialect: str) -> Any:
+    """Keep a lease for a while longer, if it is still the owner's."""
+    return update(schema.claims).where(_MINE).values(until=_ends(dialect))
+
+
 release = delete(schema.claims).where(_MINE)
 
 
 def keyed(key: dict[str, Any]) -> dict[str, Any]:
     """Name the values of a key as the statements do."""
     return {f"key_{name}": value for name, value in key.items()}
+
+
+def _now(dialect: str) -> Any:
+    """Give the time by which leases are judged: PostgreSQL's own, which all hosts share; SQLite has one host."""
+    return _stamped(func.clock_timestamp()) if dialect == "postgresql" else bindparam("key_now")
+
+
+def _ends(dialect: str) -> Any:
+    if dialect != "postgresql":
+        return bindparam("key_until")
+    return _stamped(func.clock_timestamp() + bindparam("key_lease", type_=Interval))
+
+
+def _stamped(at: Any) -> Any:
+    return func.to_char(func.timezone("UTC", at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 
 
 def _insert(table: Table, dialect: str) -> Any:

@@ -69,6 +69,7 @@ class Happened(StrEnum):
     DECLARATION_WITHDRAWN = "declaration_withdrawn"
     DECIDED = "decided"
     DECISION_WITHDRAWN = "decision_withdrawn"
+    EXPUNGED = "expunged"                    # working documents of old windows were deleted; the body names each
     ANCHORED = "anchored"                    # a provider's chain notes the heads of its locations' chains
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Row, Table, func, select
 
 from dscr_bridge.errors import SubmissionUnknown
-from dscr_bridge.ledger import rows, schema, statements, verify
+from dscr_bridge.ledger import keeping, rows, schema, statements, verify
 from dscr_bridge.ledger.chain import START, link, sha256, stamp
 from dscr_bridge.ledger.engine import broken, guarded, open_engine
 from dscr_bridge.ledger.projection import after
@@ -43,10 +43,10 @@ class _Work:
 class Ledger:
     """The ledger of one provider or of many; safe to use from several threads and processes."""
 
-    def __init__(self, where: Path | str, now: Callable[[], datetime]) -> None:
-        """Open it, making it if missing.  Raises LedgerBroken."""
+    def __init__(self, where: Path | str, now: Callable[[], datetime], *, backed_up: bool = False) -> None:
+        """Open it, making it if missing and bringing it up to date if older.  Raises LedgerBroken."""
         self._now = now
-        self._engine = open_engine(where)
+        self._engine = open_engine(where, backed_up=backed_up)
         self._reads = self._engine.execution_options(dscr_reads=True)
         self._here = threading.local()
         self._dialect = self._engine.dialect.name
@@ -152,6 +152,7 @@ class Ledger:
 
         `chain` is a location id, or `provider:<id>` for what holds for all of its locations.  Kinds in use:
         edition_approved (key: edition, detail: fingerprint), item_verified, item_left_out, rule_accepted,
+        reading_allowed (key: what may be read),
         return_approved and return_held (with the obligation, whose state then changes).
         """
         decision = Decision(chain, kind, key, by, self._now(), note, dict(detail or {}))
@@ -178,21 +179,51 @@ class Ledger:
             heads = {location: self.head(location)[1] for location in sorted(locations)}
             return self._append(chain, Happened.ANCHORED, {"window": window, "heads": heads}).hash
 
+    def expunge(self, before: str, *, by: str) -> int:
+        """Delete the working documents of windows before a month, and note each in its chain; gives how many.
+
+        What proves a return stays: what was sent, what was answered to it, and every event.  The note is written and
+        the bytes are overwritten in one commit.
+        """
+        gone = 0
+        with self.together():
+            connection = self._work_now.connection
+            if self._dialect == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            for chain, digests in keeping.working_documents(connection, before).items():
+                self._append(chain, Happened.EXPUNGED, {"before": before, "by": by, "documents": digests})
+                for digest in digests:
+                    self._execute(statements.take_out(schema.documents), {"key_sha256": digest})
+                gone += len(digests)
+        return gone
+
+    def export(self) -> Iterator[bytes]:
+        """Give the whole ledger as JSON lines, all as at one moment; see `keeping.lines`."""
+        with guarded(), self._reads.connect() as connection:
+            verify.as_at_one_moment(connection)
+            yield from keeping.lines(connection)
+
     # Leases
 
     def claim(self, obligation: Obligation, owner: str, lease: timedelta) -> bool:
         """Take the right to send this return for a while, in one conditional write; False when another has it."""
-        now = self._now()
-        values = {**_key(obligation), "owner": owner, "until": stamp(now + lease), "key_now": stamp(now)}
         with self.together():
+            values = {**_key(obligation), "owner": owner, **self._lasts(lease)}
             return self._execute(statements.claim(self._dialect), values).rowcount == 1
 
     def renew(self, obligation: Obligation, owner: str, lease: timedelta) -> None:
         """Keep the right to send for a while longer.  Raises ClaimLost when the lease is no longer this owner's."""
-        values = {**_keyed(obligation), "key_owner": owner, "until": stamp(self._now() + lease)}
         with self.together():
-            if self._execute(statements.renew, values).rowcount != 1:
+            values = {**_keyed(obligation), "key_owner": owner, **self._lasts(lease)}
+            if self._execute(statements.renew(self._dialect), values).rowcount != 1:
                 raise ClaimLost
+
+    def _lasts(self, lease: timedelta) -> dict[str, Any]:
+        """Say how long a lease lasts: PostgreSQL adds it to its own clock, which every host shares."""
+        if self._dialect == "postgresql":
+            return {"key_lease": lease}
+        now = self._now()
+        return {"key_now": stamp(now), "key_until": stamp(now + lease)}
 
     def release(self, obligation: Obligation, owner: str) -> None:
         """Give the right to send back; nothing happens when it was lost."""
@@ -342,10 +373,8 @@ class Ledger:
             self._execute(statements.append, work.events)
         for chain, (n, digest) in work.heads.items():
             self._put(schema.heads, {"chain": chain, "n": n, "hash": digest})
-        for obligation, row in work.rows.items():
-            next_at = stamp(row.next_at) if row.next_at else None
-            values = {"state": row.state.value, "next_at": next_at, "row": rows.obligation_text(row)}
-            self._put(schema.obligations, {**_key(obligation), **values})
+        for row in work.rows.values():
+            self._put(schema.obligations, rows.columns_of_row(row))
 
     def _put(self, table: Table, values: Mapping[str, Any]) -> None:
         self._execute(statements.put(table, self._dialect), dict(values))

@@ -17,10 +17,11 @@ Projection = dict[tuple[str, ...], str]  # (table, key...) -> the row as it shou
 
 def verify(connection: Connection) -> Verification:
     """Check every chain link by link, then the projection as a whole, all as at one moment."""
-    if connection.dialect.name == "postgresql":  # SQLite's read transactions are a snapshot by themselves
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    as_at_one_moment(connection)
     kept = {r.sha256: _intact(r) for r in connection.execute(select(schema.documents))}
     c = schema.events.c
+    expunged = connection.execute(select(c.body).where(c.kind == Happened.EXPUNGED.value)).scalars()
+    kept |= {digest: True for body in expunged for digest in _documents_of(body) if digest not in kept}
     in_order = connection.execution_options(yield_per=1000).execute(select(schema.events).order_by(c.chain, c.n))
     expected: Projection = {}
     broken: list[Broken] = []
@@ -32,6 +33,36 @@ def verify(connection: Connection) -> Verification:
     if not broken:
         broken = _differences(expected, _stored(connection))
     return Verification(events, chains, tuple(broken))
+
+
+def as_at_one_moment(connection: Connection) -> None:
+    """Let a transaction that has just begun see nothing of what others write meanwhile."""
+    if connection.dialect.name == "postgresql":  # SQLite's read transactions are a snapshot by themselves
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _documents_of(body: str) -> list[str]:
+    """Give the documents that an expunging names; none where it cannot be read, which is found with its link."""
+    try:
+        return list(json.loads(body)["documents"])
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def rebuild(connection: Connection) -> None:
+    """Write the projection anew from the events, as today's rules see them; for migrations only."""
+    expected: Projection = {}
+    c = schema.events.c
+    returns: dict[str, dict[tuple[str, str], ObligationRow]] = {}
+    for row in connection.execute(select(schema.events).order_by(c.chain, c.n)).all():
+        _project(rows.event_of(row), returns.setdefault(row.chain, {}), expected)
+    connection.execute(schema.obligations.delete())
+    for (kind, *key), written in expected.items():
+        if kind == "obligation":
+            obligation = rows.obligation_of(*key)
+            connection.execute(
+                schema.obligations.insert(), rows.columns_of_row(rows.obligation_row(obligation, written))
+            )
 
 
 def _check_chain(

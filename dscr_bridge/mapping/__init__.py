@@ -6,6 +6,8 @@ Everything here is read from `mappings/`; a file with any mistake is refused who
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
 
 from dscr_bridge import bundled
 from dscr_bridge.mapping.calendar import published_to
@@ -24,6 +26,7 @@ from dscr_bridge.mapping.codes import (
     load_code_list,
     load_codes,
 )
+from dscr_bridge.mapping.compare import Changed, Difference, compare
 from dscr_bridge.mapping.edition import (
     Comparison,
     Edition,
@@ -36,13 +39,15 @@ from dscr_bridge.mapping.edition import (
     load_edition,
 )
 from dscr_bridge.mapping.explain import Explanation, explain_item
+from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
 from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
 
 __all__ = [
-    "Campaign", "Code", "CodeList", "Comparison", "Edition", "Explanation", "Item", "Rule", "Setting", "asked",
-    "care_types_owed", "check_digit_is_right", "code_list", "definitions_sql", "edition_for", "edition_ids", "edition_named",
-    "explain_item", "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes", "load_edition",
-    "load_services", "load_settings", "published_to", "resolve_settings",
+    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Explanation", "Item",
+    "Oddity", "Rule", "Setting", "asked", "care_types_owed", "check_digit_is_right", "code_list", "compare",
+    "definitions_sql", "edition_for", "edition_ids", "edition_named", "explain_item", "fingerprint", "folder",
+    "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_oddities", "load_services",
+    "load_settings", "oddity_of", "published_to", "resolve_settings",
 ]  # fmt: skip
 
 
@@ -59,13 +64,17 @@ def fingerprint(
     It covers the edition, definitions.sql, the settings and their defaults, the campaigns, the code lists, the bytes
     of the connectors in use and the provider's own settings.  The order of connectors does not matter.
     """
-    files = ["definitions.sql", "settings.toml", "campaigns.toml"]
-    parts = [edition.path.read_bytes()]
-    parts += [(folder() / name).read_bytes() for name in files]
-    parts += [path.read_bytes() for path in sorted((bundled.mappings() / "codes").glob("*.toml"))]
-    parts += sorted(connectors)
-    parts.append(json.dumps(dict(settings or {}), sort_keys=True, default=list).encode())
-    whole = hashlib.sha256()
-    for part in parts:
+    files = [folder() / name for name in ("definitions.sql", "settings.toml", "campaigns.toml")]
+    files += sorted(path for path in (bundled.mappings() / "codes").iterdir() if path.is_file())
+    whole = hashlib.sha256(bytes.fromhex(edition.sha256))
+    for path in files:
+        stood = path.stat()
+        whole.update(_digest(path, stood.st_mtime_ns, stood.st_size))
+    for part in (*sorted(connectors), json.dumps(dict(settings or {}), sort_keys=True, default=list).encode()):
         whole.update(hashlib.sha256(part).digest())
     return whole.hexdigest()
+
+
+@lru_cache(maxsize=256)  # asked for every location; a changed file is another key
+def _digest(path: Path, _mtime_ns: int, _size: int) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

@@ -11,12 +11,14 @@ from typing import Any
 
 from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
+from dscr_bridge.mapping.members import read_members
 from dscr_bridge.mapping.mistakes import nearest, unreadable
 
 # Systems whose identifiers carry a Verhoeff check digit (SNOMED CT; dm+d codes are SNOMED CT identifiers).
 _CHECKED_SYSTEMS = ("http://snomed.info/sct", "https://dmd.nhs.uk")
 _LEVELS = ("verified", "secondary", "project", "unverified")
-_LIST_KEYS = ("id", "title", "verification", "source", "fold", "includes", "otherwise", "note", "code")
+_LIST_KEYS = ("id", "title", "verification", "source", "fold", "includes", "otherwise", "note", "code", "members")
+_MEMBER_KEYS = ("file", "system", "also_system", "to", "column", "refset")
 _CODE_KEYS = ("system", "code", "display", "to", "also_system", "confidence", "verification")
 _FOLD = "first-of:"
 
@@ -127,7 +129,7 @@ def _shape(path: Path, document: Mapping[str, Any]) -> None:
     _keys(path, "", document, _LIST_KEYS, ("id", "title", "verification", "source", "code"))
     if document["verification"] not in _LEVELS:
         raise _mistake(path, "verification", f"must be one of {', '.join(_LEVELS)}")
-    for key in ("source", "code", "includes"):
+    for key in ("source", "code", "includes", "members"):
         if not isinstance(document.get(key, []), list):
             raise _mistake(path, key, "must be a list")
     fold = document.get("fold", _FOLD)
@@ -138,6 +140,10 @@ def _shape(path: Path, document: Mapping[str, Any]) -> None:
         for key in ("system", "code", "display", "to"):
             if not isinstance(row.get(key, ""), str):
                 raise _mistake(path, f"code[{n}].{key}", "must be text in quotes: a long code loses digits as a number")
+
+
+    for n, row in enumerate(document.get("members", ())):
+        _keys(path, f"members[{n}].", row, _MEMBER_KEYS, ("file", "system", "to"))
 
 
 def _keys(path: Path, at: str, table: Mapping[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> None:
@@ -155,6 +161,7 @@ def _list(path: Path, document: Mapping[str, Any], by_id: Mapping[str, Mapping[s
         if other not in by_id:
             raise _mistake(path, "includes", f"names a list that is not here{nearest(str(other), by_id)}")
         rows += _codes(path, by_id[other])
+        rows += _members(path, by_id[other], {(_plain(row.system), row.code): row.to for row in rows})
     _refuse_duplicates(path, rows)
     order = tuple(word for word in document.get("fold", _FOLD).removeprefix(_FOLD).split(",") if word)
     return CodeList(
@@ -171,6 +178,28 @@ def _codes(path: Path, document: Mapping[str, Any]) -> list[Code]:
             raise _mistake(path, f"code[{n}].code", "fails its check digit: a digit is wrong, missing or out of place")
         rows += [Code(system, row["code"], row.get("display", ""), row["to"]) for system in systems]
     return rows
+
+
+def _members(path: Path, document: Mapping[str, Any], known: Mapping[Pair, str]) -> list[Code]:
+    """Give the codes of release files beside the list that it does not hold yet."""
+    rows: dict[Pair, Code] = {}
+    for n, given in enumerate(document.get("members", ())):
+        at = f"members[{n}].file"
+        try:
+            codes = read_members(path.parent / str(given["file"]), given.get("column"), given.get("refset"))
+        except (OSError, ValueError) as fault:
+            why = fault if isinstance(fault, ValueError) else "no such file"
+            raise _mistake(path, at, f"cannot be read: {why}") from None
+        for code in codes:
+            systems = (given["system"], *given.get("also_system", ()))
+            new = [s for s in systems if (_plain(s), code) not in known]
+            rows |= {(_plain(s), code): Code(s, code, "", given["to"]) for s in new}
+        wrong = [c for c in codes if given["system"] in _CHECKED_SYSTEMS and not check_digit_is_right(c)]
+        if wrong:
+            raise _mistake(path, at, f"{len(wrong)} of its codes fail their check digit")
+        if any(known.get((_plain(given["system"]), c), given["to"]) != given["to"] for c in codes):
+            raise _mistake(path, at, "gives a code that the list gives another meaning")
+    return list(rows.values())
 
 
 def _refuse_duplicates(path: Path, rows: list[Code]) -> None:

@@ -231,7 +231,8 @@ def _rule_mistakes(shape: _Edition) -> Iterable[str]:
 
 
 def _names(row: _Rule) -> set[str]:
-    named = {*row.sum, *row.between, *row.touches, *row.of, *_listed(row.per), *(word for pair in row.equal for word in pair)}
+    named = {*row.sum, *row.between, *row.touches, *row.of, *_listed(row.per)}
+    named |= {word for pair in row.equal for word in pair}
     if isinstance(row.most, str | list):
         named |= set(_listed(row.most))
     for pair in row.pairs:

@@ -18,7 +18,7 @@ class Explanation:
     item: Item
     obtained: str                                  # how the figure is obtained, in a sentence
     settings: tuple[tuple[Setting, Value], ...]    # what can move it, and what each is set to
-    rules: tuple[tuple[str, str], ...]             # id and sentence of each rule that names it
+    rules: tuple[tuple[str, str], ...]             # number and id, and sentence, of each rule that names it
     examples: tuple[str, ...]                      # the sentences of its worked examples
 
     def text(self) -> str:
@@ -51,7 +51,7 @@ def explain_item(item_id: str, edition: Edition, settings: Mapping[str, object] 
         ) from None  # fmt: skip
     values = resolve_settings(settings)
     moved_by = tuple((s, values[s.name]) for s in load_settings() if (item.count or item.sum or "") in s.touches)
-    named = tuple((rule.id, rule.says) for rule in edition.rules if item_id in _names(rule))
+    named = tuple((f"{rule.number} {rule.id}", rule.says) for rule in edition.rules if item_id in _names(rule))
     return Explanation(edition.id, item, obtained(item), moved_by, named, _examples(edition, item_id))
 
 
@@ -74,7 +74,9 @@ def _names(rule: object) -> set[str]:
         words |= {*comparison.sum, *comparison.most}
     for pair in getattr(rule, "equal", ()):
         words |= set(pair)
-    return words | set(getattr(rule, "between", ())) | set(getattr(rule, "touches", ()))
+    for part in getattr(rule, "ratio", None) or ():
+        words |= set(part)
+    return words | set(getattr(rule, "between", ())) | set(getattr(rule, "touches", ())) | set(getattr(rule, "of", ()))
 
 
 def _setting_lines(setting: Setting, value: Value) -> list[str]:

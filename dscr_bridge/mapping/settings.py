@@ -81,7 +81,8 @@ def resolve_settings(given: Mapping[str, object] | None = None) -> dict[str, Val
     if mistakes:
         raise ConfigError(
             "settings", " ".join(m if m.endswith("?") else f"{m}." for m in mistakes), "Nothing was counted.",
-            "Mend the settings of this location in the configuration; docs/reference/settings.md lists them with their ranges.",
+            "Mend the settings of this location in the configuration; docs/reference/settings.md lists them "
+            "with their ranges.",
         )  # fmt: skip
     return values
 

@@ -74,17 +74,17 @@ ODDITIES = (
     "absence_unmapped", "agency_no_shift", "ambiguous_time", "bad_type", "bed_assignment_open",
     "bed_status_conflict", "bed_wrong_site", "capacity_differs", "code_unmapped", "date_out_of_range",
     "deceased_open_stay", "duplicate_merged", "engagement_unmapped", "first_source_not_read",
-    "inactive_patient_stay", "nhs_number_placeholder", "over_capacity", "person_in_two_places", "place_in_loop",
-    "placeholder_worker",
-    "post_home_unclear", "record_rejected", "record_repeated", "reservation_tentative", "reservation_unclear",
-    "reservation_undated", "role_unmapped", "second_source_ignored", "service_status_conflict",
-    "service_status_unknown", "shared_lives_unsettled", "shift_without_post", "site_told_twice", "source_changed_while_read",
-    "staff_without_care_type", "stay_class_unknown", "stay_status_conflict", "stay_status_unknown",
-    "stay_unplaced", "stay_without_bed", "vax_date_indeterminate", "vax_future", "vax_unmapped_code",
-    "zero_hours_unsettled",
+    "inactive_patient_stay", "nhs_number_malformed", "nhs_number_placeholder", "over_capacity",
+    "person_in_two_places", "place_in_loop", "placeholder_worker", "post_home_unclear", "record_rejected",
+    "record_repeated", "reservation_tentative", "reservation_unclear", "reservation_undated", "role_unmapped",
+    "search_not_supported", "second_source_ignored", "service_status_conflict", "service_status_unknown",
+    "shared_lives_unsettled", "shift_without_post", "site_told_twice", "source_changed_while_read",
+    "staff_without_care_type", "stay_class_unknown", "stay_status_conflict", "stay_status_unknown", "stay_unplaced",
+    "stay_without_bed", "vax_date_indeterminate", "vax_future", "vax_unmapped_code", "zero_hours_unsettled",
 )  # fmt: skip
 # What a rule can ask that is not a comparison of figures; `check` knows each of these words.
 ASKS = (
     "required_absent", "incomplete", "records_rejected", "codes_unmapped", "stale_snapshot", "source_quiet",
-    "declared_differs", "empty_home", "jump", "hours_jump", "outside_window", "stale_declared", "provisional", "unchanged",
+    "declared_differs", "empty_home", "jump", "hours_jump", "outside_window", "stale_declared", "provisional",
+    "unchanged",
 )  # fmt: skip

@@ -31,6 +31,36 @@ _LARGEST = 10_000_000
 _TRUTH = {"yes": 1, "y": 1, "true": 1, "1": 1, "no": 0, "n": 0, "false": 0, "0": 0}
 
 
+class Remembered(dict[Any, Cell]):
+    """A converter that remembers what it made of a value, as long as nothing about it was odd.
+
+    It is a dictionary so that the views look values up instead of calling; a value seen for the first time is worked
+    out.  Oddities are worked out anew each time, because each is counted.
+    """
+
+    def __init__(self, work: Callable[[Any], tuple[Cell, bool]]) -> None:
+        """Take what works out a cell and says whether to remember it; raises BadValue."""
+        super().__init__()
+        self._work = work
+
+    def __missing__(self, raw: Any) -> Cell:
+        cell, plain = self._work(raw)
+        if plain:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[raw] = cell
+        return cell
+
+    def __call__(self, raw: Any) -> Cell:
+        """Convert as every converter does."""
+        found = tuple(raw) if type(raw) is list else raw
+        try:
+            hash(found)
+        except TypeError:  # an object or a list of objects is no value of a column
+            raise BadValue("bad_type") from None
+        return self[found]
+
+
 def converter(
     column: Column,
     decoding: Decoding,
@@ -45,7 +75,8 @@ def converter(
 
     A code column needs `codes`; a key column needs the `scope` that its identifiers name; a truth column may have
     `codes` to "true" and "false".  `reads` is "nhs-number" (key) or "nhs-number-placeholder" (truth) for a column
-    that is taken from one, "placeholder-worker" (truth) for one taken from a worker's number.  Raises ValueError where one of these is missing: a mistake of the program.
+    that is taken from one, "placeholder-worker" (truth) for one taken from a worker's number.  Raises ValueError where
+    one of these is missing: a mistake of the program.
     """
     if reads == "placeholder-worker":
         return _worker_placeholder
@@ -71,27 +102,19 @@ def _dated(kind: Kind, decoding: Decoding, note: Note, order: DateOrder) -> Conv
         Kind.DATE: lambda m: m.first.isoformat(), Kind.DATE_LATEST: lambda m: m.last.isoformat(),
     }[kind]  # fmt: skip
     of_period = kind in (Kind.START, Kind.END)
-    known: dict[str, tuple[Cell, str]] = {}
 
-    def first_time(text: str) -> tuple[Cell, str]:
-        moment = read(text.strip())
-        if of_period and not plausible(moment, decoding.as_at):
-            return None, "date_out_of_range"
-        return write(moment), "ambiguous_time" if moment.ambiguous else ""
-
-    def convert(raw: Any) -> Cell:
+    def work(raw: Any) -> tuple[Cell, bool]:
         if type(raw) is not str:
             raise BadValue("bad_type")
-        found = known.get(raw)
-        if found is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[raw] = first_time(raw)
-        if found[1]:
-            note(found[1])
-        return found[0]
+        moment = read(raw.strip())
+        if of_period and not plausible(moment, decoding.as_at):
+            note("date_out_of_range")
+            return None, False
+        if moment.ambiguous:
+            note("ambiguous_time")
+        return write(moment), not moment.ambiguous
 
-    return convert
+    return Remembered(work)
 
 
 def _keyed(decoding: Decoding, scope: str) -> Converter:
@@ -160,22 +183,22 @@ def _coded(column: Column, codes: Codes | None, note: Note) -> Converter:
     # A list checked at load gives nothing else; a list changed since then must not open the column.
     closed = frozenset(column.codes) or codes.canonical
 
-    def convert(raw: Any) -> Cell:
+    def work(raw: Any) -> tuple[Cell, bool]:
         if type(raw) is str:
             found = lookup(None, raw)
-        elif type(raw) is list:
+        elif type(raw) is tuple:
             found = fold(_pairs(raw))
         else:
             raise BadValue("bad_type")
         if found in closed:
-            return found
+            return found, True
         note("unmapped")
-        return None
+        return None, False
 
-    return convert
+    return Remembered(work)
 
 
-def _pairs(raw: list[Any]) -> list[tuple[str | None, str]]:
+def _pairs(raw: tuple[Any, ...]) -> list[tuple[str | None, str]]:
     pairs = [one if type(one) is tuple else (None, one) for one in raw]
     return [(system, code) for system, code in pairs if type(code) is str]
 

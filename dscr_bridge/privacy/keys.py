@@ -67,6 +67,7 @@ class Decoding:
     only_site: LocationId | None = None
     naive_times_are_london: bool = False
     provider: str = ""
+    allowed: frozenset[str] = frozenset()  # what a named person allowed to be read, where a connector needs that
 
     def site(self, identifier: str) -> LocationId | None:
         """Find the configured location of that identifier, whatever its case and outer spaces."""

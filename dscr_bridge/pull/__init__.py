@@ -7,6 +7,7 @@ A failure of the whole source is raised.  A failure of one resource type or file
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from dscr_bridge.config import Source
 from dscr_bridge.connector import Connector
@@ -27,16 +28,20 @@ class Step:
 
 
 Read = Callable[
-    [Source, Connector, Decoding, Mapping[str, Codes], World, Callable[[Step], None]],
+    [Source, Connector, Decoding, Mapping[str, Codes], World, Callable[[Step], None], Path | None],
     Records,
 ]
 
 # way in -> the module whose `read` does it; imported when it is first needed, since the web stack is slow to load
 WAYS_IN: dict[str, str] = {
     "fhir_search": "dscr_bridge.pull.fhir_search",
+    "bulk_export": "dscr_bridge.pull.bulk_export",
+    "rest_json": "dscr_bridge.pull.rest_json",
     "ndjson_files": "dscr_bridge.pull.ndjson_files",
     "tabular_files": "dscr_bridge.pull.tabular_files",
 }
+_OVER_THE_NETWORK = ("fhir_search", "bulk_export", "rest_json")
+_FROM_FILES = ("ndjson_files", "tabular_files")
 
 
 def pull(
@@ -46,14 +51,15 @@ def pull(
     codes: Mapping[str, Codes],
     world: World,
     progress: Callable[[Step], None] = lambda step: None,
+    kept: Path | None = None,
 ) -> Records:
-    """Read a source into records.
+    """Read a source into records.  `kept` is where a way in remembers what outlives a restart, never a record.
 
     Raises SourceUnavailable or SourceRefused when it cannot be read now, RecordsUnreadable when what it gave cannot
     be read as records or was nothing at all, ConfigError when the connector does not read from such an address.
     """
     read: Read = import_module(WAYS_IN[way_in(source, connector)]).read
-    records = read(source, connector, decoding, codes, world, progress)
+    records = read(source, connector, decoding, codes, world, progress, kept)
     if not any(records.received.values()):
         raise nothing_at_all(source.name)
     records.feeds.update(_feeds(connector))
@@ -69,11 +75,15 @@ def _feeds(connector: Connector) -> dict[str, tuple[str, ...]]:
 
 def way_in(source: Source, connector: Connector) -> str:
     """Say how this source is read: by its address and what the connector can read.  Raises ConfigError."""
-    fits = ("fhir_search",) if source.url is not None else ("ndjson_files", "tabular_files")
+    fits = _OVER_THE_NETWORK if source.url is not None else _FROM_FILES
     for way in connector.reads_with:
-        if way in fits:
+        if way in fits and source.read_with in (None, way):
             return way
-    wanted, given = ("folder", "url") if source.url is not None else ("url", "folder")
+    if source.read_with is not None:
+        raise ConfigError(f'Source "{source.name}"', f'the connector "{connector.name}" does not read it with '
+                          f'"{source.read_with}".', "Nothing was read or sent.",
+                          f"Leave read_with out, or choose one of {', '.join(connector.reads_with)}.")
+    wanted, given = ("folder or sftp", "url") if source.url is not None else ("url", "folder")
     raise ConfigError(f'Source "{source.name}"', f'the connector "{connector.name}" does not read from a {given}.',
                       "Nothing was read or sent.", f"Give this source a {wanted}, or choose another connector.")
 

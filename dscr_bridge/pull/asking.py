@@ -5,14 +5,14 @@ Sources of the rules: RFC 9110 (Retry-After in seconds or as a date), FHIR R4 se
 send Retry-After as an epoch number, a login page with status 200, or a body that grows without end.
 """
 
+import re
 import ssl
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -20,12 +20,18 @@ from tenacity.stop import stop_base
 
 from dscr_bridge import log
 from dscr_bridge.config import Source
+from dscr_bridge.connector import TokenShape
 from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceRefused, SourceUnavailable
-from dscr_bridge.pull.auth import Login, login, trust
+from dscr_bridge.pull.auth import Login, login
+from dscr_bridge.pull.bodies import TooLarge, Unpackable, unpacked
+from dscr_bridge.pull.certificates import trust
+from dscr_bridge.pull.pace import Pace, refuse_in_quiet_hours
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 _TRIES = 5
 _LONGEST_WAIT = 15 * 60.0
@@ -33,19 +39,39 @@ _AN_EPOCH = 1_000_000_000  # a wait of so many seconds is an instant, whatever t
 _SLOWEST = 20              # whole body: so many times the timeout of one reading
 _NOT_PREPARED = "The return was not prepared."
 _AGAIN = f"{_NOT_PREPARED} The bridge tries again by itself."
+_HEADERS = ("retry-after", "content-location")
 
 events = log.room("pull")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status that is left to the caller, and the body."""
+    """What came back: the status that is left to the caller, the body, and the headers that anybody reads."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Again(Exception):
+@dataclass(frozen=True)
+class Ask:
+    """One thing to ask.  `resource` is the only part of it that is ever told."""
+
+    resource: str
+    method: str
+    url: str
+    query: Mapping[str, str] | None = None
+    form: Mapping[str, str] | None = None
+    document: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False     # it makes something on the server: repeated only when it surely did not arrive
+    patient: bool = False  # the caller waits itself: 429 and 5xx are given back
+    known: bool = True     # the login goes with it; never to another origin
+    may_be_empty: bool = False
+    most_bytes: int = 0    # another limit than the source's
+
+
+class Again(Exception):
     """It may be repeated: after `wait` seconds where the server said so."""
 
     def __init__(self, kind: str, wait: float | None = None, tries: int = _TRIES) -> None:
@@ -58,119 +84,146 @@ class _GiveUp(stop_base):
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         fault = retry_state.outcome.exception() if retry_state.outcome else None
-        return not isinstance(fault, _Again) or retry_state.attempt_number >= fault.tries
+        return not isinstance(fault, Again) or retry_state.attempt_number >= fault.tries
 
 
 class Asking:
-    """One connection to one source."""
+    """One connection to one source; may be used by several threads."""
 
     def __init__(self, source: Source, client: "httpx.Client", proof: Login, world: World) -> None:
         """Take the connection, the login and the outside world."""
         assert source.url is not None  # noqa: S101  (the way in was chosen by it)
-        self.base, self.login = source.url, proof
+        self.base, self.login, self.pace = source.url, proof, Pace(source, world)
         self._source, self._client, self._world = source, client, world
         self._most = source.limits.max_body_mb * 1024 * 1024
 
     def same_origin(self, url: str) -> bool:
         """Say whether an address is on the source's own scheme, host and port."""
-        return _origin(url) == _origin(self.base)
+        return origin(url) == origin(self.base)
 
     def get(self, resource: str, url: str, query: Mapping[str, str] | None = None) -> Answer:
         """Ask by GET.  Raises BridgeErrors for what concerns the whole source; other statuses are the caller's."""
-        return self._persistently(resource, "GET", url, query, None)
+        return self.ask(Ask(resource, "GET", url, query))
 
     def post(self, resource: str, url: str, form: Mapping[str, str]) -> Answer:
         """Ask by POST of a form, for a search whose parameters should not be in an address."""
-        return self._persistently(resource, "POST", url, None, form)
+        return self.ask(Ask(resource, "POST", url, form=form))
 
-    def _persistently(self, resource: str, method: str, url: str, query: Mapping[str, str] | None,
-                      form: Mapping[str, str] | None) -> Answer:
+    def ask(self, ask: Ask) -> Answer:
+        """Ask one thing and take the whole answer.  Raises BridgeErrors for what concerns the whole source."""
+        most = ask.most_bytes or self._most
+
+        def whole(status: int, headers: Mapping[str, str], chunks: Iterator[bytes]) -> Answer:
+            body = b"".join(chunks)
+            if status == 200 and not (ask.may_be_empty and not body) and _is_web_page(body):
+                raise Again("web_page" if body.strip() else "no_body", tries=1 if ask.once else 2)
+            return Answer(status, body, headers)
+
+        return self._persistently(ask, most, whole)
+
+    def stream(self, ask: Ask, take: Callable[[int, Iterator[bytes]], T]) -> T:
+        """Give the body to `take` in chunks as it arrives; after a fault everything begins again, `take` too.
+
+        Raises BridgeErrors for what concerns the whole source.
+        """
+        most = self._source.limits.budget_mb * 1024 * 1024
+        return self._persistently(ask, most, lambda status, headers, chunks: take(status, chunks))
+
+    def _persistently(self, ask: Ask, most: int,
+                      take: Callable[[int, Mapping[str, str], Iterator[bytes]], T]) -> T:
         retrying = Retrying(stop=_GiveUp(), wait=self._wait, sleep=self._world.sleep,
-                            retry=retry_if_exception_type(_Again), reraise=True)
+                            retry=retry_if_exception_type(Again), reraise=True)
         try:
-            return retrying(self._once_with_login, resource, method, url, query, form)
-        except _Again as fault:
+            answer: T = retrying(self._with_login, ask, most, take)
+        except Again as fault:
             raise self._lasting(fault.kind) from None
-
-    def _once_with_login(self, resource: str, method: str, url: str, query: Mapping[str, str] | None,
-                         form: Mapping[str, str] | None) -> Answer:
-        answer = self._once(resource, method, url, query, form)
-        if answer.status == 401 and self.login.renew():
-            answer = self._once(resource, method, url, query, form)
-        if answer.status == 401:
-            raise SourceRefused(self._where(), "it refused our login (401).",
-                                f"{_NOT_PREPARED} We will not try again by ourselves.",
-                                "Ask the supplier to check the account or renew the secret.")
         return answer
 
-    def _once(self, resource: str, method: str, url: str, query: Mapping[str, str] | None,
-              form: Mapping[str, str] | None) -> Answer:
+    def _with_login(self, ask: Ask, most: int, take: Callable[[int, Mapping[str, str], Iterator[bytes]], T]) -> T:
+        for renewed in (False, True):
+            proof = self.login.headers() if ask.known else {}
+            try:
+                return self._once(ask, proof, most, take)
+            except _Refused:
+                if renewed or not (ask.known and self.login.renew(proof)):
+                    break
+        raise SourceRefused(self._where(), "it refused our login (401).",
+                            f"{_NOT_PREPARED} We will not try again by ourselves.",
+                            "Ask the supplier to check the account or renew the secret.")
+
+    def _once(self, ask: Ask, proof: Mapping[str, str], most: int,
+              take: Callable[[int, Mapping[str, str], Iterator[bytes]], T]) -> T:
         import httpx
 
-        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", **self.login.headers()}
+        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", **ask.headers, **proof}
+        more: dict[str, Any] = {"content": ask.document} if ask.document is not None else {"data": ask.form}
         try:
-            with self._client.stream(method, url, params=query, data=form, headers=headers) as response:
-                self._refuse(response)
-                answer = Answer(response.status_code, self._body(response))
-        except httpx.HTTPError as fault:
-            if _about_certificate(fault):
-                raise self._untrusted() from None
-            raise _Again("no_answer") from None
+            with self.pace.turn(), self._client.stream(ask.method, ask.url, params=ask.query, headers=headers,
+                                                       **more) as response:
+                self._refuse(response, ask)
+                kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+                return take(response.status_code, kept, self._chunks(response, most))
+        except (httpx.HTTPError, ssl.SSLError) as fault:  # SSLError: from under an open stream, not translated
+            raise self._not_reached(fault, surely_not=isinstance(
+                fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout), ask=ask) from None
         except (httpx.InvalidURL, ValueError):
             raise RecordsUnreadable(self._where(), "it gave an address that cannot be one.", _NOT_PREPARED,
                                     "Ask the supplier.") from None
-        if answer.status == 200 and _is_web_page(answer.body):
-            raise _Again("web_page" if answer.body.strip() else "no_body", tries=2)
-        return answer
 
-    def _refuse(self, response: "httpx.Response") -> None:
+    def _not_reached(self, fault: Exception, *, surely_not: bool, ask: Ask) -> Exception:
+        why = _about_certificates(fault)
+        if why == "theirs":
+            return self._untrusted()
+        if why == "ours":
+            return SourceRefused(self._where(), "it does not take our client certificate, or asks for one that we have "
+                                 "not.", f"{_NOT_PREPARED} We will not try again by ourselves.",
+                                 "Put the certificate that the supplier gave you into certificate; check its end.")
+        return Again("no_answer", tries=1 if ask.once and not surely_not else _TRIES)
+
+    def _refuse(self, response: "httpx.Response", ask: Ask) -> None:
         status = response.status_code
-        if status == 429 or (status == 503 and "Retry-After" in response.headers):
-            wait = _retry_after(response.headers.get("Retry-After", ""), self._world.now())
-            events.info("asked_to_wait", source=self._source.name, status=status, wait_seconds=wait)
-            raise _Again("busy", wait)
-        if status in (500, 502, 503, 504):
-            raise _Again("server_fault")
+        if status == 401:
+            raise _Refused
         if 300 <= status < 400:
             raise SourceRefused(self._where(), f"it sent us on to another address ({status}).",
                                 f"{_NOT_PREPARED} We do not follow: our login is for the configured address only.",
                                 "Put the supplier's final address into url.")
+        if status == 429 or (status == 503 and "Retry-After" in response.headers):
+            wait = retry_after(response.headers.get("Retry-After", ""), self._world.now())
+            events.info("asked_to_wait", source=self._source.name, status=status, wait_seconds=wait)
+            if not ask.patient:
+                self.pace.rest(wait)  # which every thread does, this one too, before its next turn
+                raise Again("busy", 0.0)
+        elif status in (500, 502, 503, 504) and not ask.patient:
+            raise Again("server_fault", tries=1 if ask.once else _TRIES)
 
-    def _body(self, response: "httpx.Response") -> bytes:
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip"):
-            raise self._unreadable("it packed its answer in a way we did not ask for.")
+    def _chunks(self, response: "httpx.Response", most: int) -> Iterator[bytes]:
+        began = self._world.now()
+
+        def checked(size: int) -> None:
+            self.pace.took(size)
+            if (self._world.now() - began).total_seconds() > _SLOWEST * self._source.limits.timeout_seconds \
+                    and most == self._most:
+                raise Again("too_slow", tries=2)
+
         try:
-            return b"".join(self._unpacked(response, encoding == "gzip"))
-        except zlib.error:
-            raise _Again("broken_gzip", tries=2) from None
-
-    def _unpacked(self, response: "httpx.Response", packed: bool) -> Iterator[bytes]:
-        """Unpack while counting, so that a small answer cannot grow without end."""
-        unzip = zlib.decompressobj(31) if packed else None
-        size, began = 0, self._world.now()
-        for raw in response.iter_raw():
-            while raw:
-                chunk = unzip.decompress(raw, self._most - size + 1) if unzip else raw
-                raw = unzip.unconsumed_tail if unzip else b""
-                size += len(chunk)
-                if size > self._most:
-                    raise self._unreadable(f"an answer is larger than {self._source.limits.max_body_mb} MB.",
-                                           "If that is right for this source, raise limits.max_body_mb.")
-                yield chunk
-            if (self._world.now() - began).total_seconds() > _SLOWEST * self._source.limits.timeout_seconds:
-                raise _Again("too_slow", tries=2)
-        if unzip is not None and size and not unzip.eof:
-            raise _Again("broken_gzip", tries=2)
+            yield from unpacked(response.iter_raw(), response.headers.get("Content-Encoding", ""), most, checked)
+        except TooLarge:
+            raise self._unreadable(f"an answer is larger than {self._source.limits.max_body_mb} MB.",
+                                   "If that is right for this source, raise limits.max_body_mb.") from None
+        except Unpackable as fault:
+            if str(fault) == "broken":
+                raise Again("broken_gzip", tries=2) from None
+            raise self._unreadable("it packed its answer in a way we did not ask for.") from None
 
     def _wait(self, state: RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, _Again) and fault.wait is not None:
+        if isinstance(fault, Again) and fault.wait is not None:
             return fault.wait
         # Full jitter, so that many bridges do not come back in step.
         return 2.0 ** (state.attempt_number - 1) * int.from_bytes(self._world.random_bytes(2), "big") / 65535
 
-    def _lasting(self, kind: str) -> "SourceUnavailable | RecordsUnreadable | ServerFault":
+    def _lasting(self, kind: str) -> SourceUnavailable | RecordsUnreadable:
         if kind == "web_page":
             return RecordsUnreadable(self._where(), "it answered with a web page, most likely a login page, instead "
                                      "of records.", _NOT_PREPARED, "Check url in the configuration; if it is right, "
@@ -181,6 +234,10 @@ class Asking:
         if kind == "server_fault":
             return ServerFault(self._where(), "it answers with a fault of its own.", _AGAIN,
                                "If this lasts, ask the supplier.")
+        if kind == "garbled":
+            return CutShort(self._where(), "an answer arrives spoilt.", _AGAIN, "If this lasts, ask the supplier.")
+        if kind == "cut_short":
+            return CutShort(self._where(), "an answer ends in the middle.", _AGAIN, "If this lasts, ask the supplier.")
         what = {"busy": "it is too busy and asks us to come back later.", "no_answer": "it does not answer.",
                 "too_slow": "it answers too slowly.", "broken_gzip": "its answers arrive broken."}[kind]
         return SourceUnavailable(self._where(), what, _AGAIN, "If this lasts, check url and the network, then ask the "
@@ -198,36 +255,55 @@ class Asking:
         return f'Source "{self._source.name}"'
 
 
+class _Refused(Exception):
+    """401: our login was not taken."""
+
+
+class CutShort(SourceUnavailable):
+    """What arrived ends in the middle, each time that it was asked for."""
+
+
 class ServerFault(SourceUnavailable):
     """The server answered with a fault of its own (5xx) to the end: perhaps for this question only."""
 
 
 @contextmanager
-def connected(source: Source, world: World) -> Iterator[Asking]:
-    """Open the connection to a source; closes it at the end.  Raises ConfigError for a bad ca_file or secret."""
+def connected(source: Source, world: World, shape: TokenShape | None = None) -> Iterator[Asking]:
+    """Open the connection to a source; closes it at the end.
+
+    Raises ConfigError for a bad ca_file, certificate or secret, SourceUnavailable in its quiet hours.
+    """
     import httpx
 
-    context, limits = trust(source.ca_file), httpx.Limits(max_connections=source.limits.connections)
+    refuse_in_quiet_hours(source, world)
+    context, limits = trust(source, world.now()), httpx.Limits(max_connections=source.limits.connections)
     transport = world.transport or httpx.HTTPTransport(verify=context, limits=limits)
     # No proxies or certificates from the environment: where records come from is for the configuration to say.
     with httpx.Client(transport=transport, timeout=source.limits.timeout_seconds, follow_redirects=False,
                       trust_env=False) as client:
+        asking = Asking(source, client, login(source, client, world, shape), world)
         try:
-            yield Asking(source, client, login(source, client, world), world)
+            yield asking
         except UnicodeEncodeError:
             raise ConfigError(f'Source "{source.name}"', "its secret holds characters that cannot be sent.",
                               "Nothing was read or sent.", "Put the secret in again.") from None
+        finally:
+            events.info("bytes_taken", source=source.name, bytes=asking.pace.taken)
 
 
-def _about_certificate(fault: BaseException | None) -> bool:
+def _about_certificates(fault: BaseException | None) -> str:
+    """Say whose certificate broke a connection: theirs by our check, ours by their alert, or nobody's."""
     while fault is not None:
         if isinstance(fault, ssl.SSLCertVerificationError):
-            return True
+            return "theirs"
+        if isinstance(fault, ssl.SSLError) and re.search("ALERT.*(CERTIFICATE|UNKNOWN_CA)", fault.reason or ""):
+            return "ours"
         fault = fault.__cause__ or fault.__context__
-    return False
+    return ""
 
 
-def _retry_after(said: str, now: datetime) -> float:
+def retry_after(said: str, now: datetime, longest: float = _LONGEST_WAIT) -> float:
+    """Give the seconds that a Retry-After asks for, however it is written; never below nothing or above `longest`."""
     try:
         seconds = float(said)
     except ValueError:
@@ -239,7 +315,7 @@ def _retry_after(said: str, now: datetime) -> float:
     if seconds != seconds or seconds >= _AN_EPOCH:  # not a number, or an instant in seconds or milliseconds
         instant = seconds / 1000 if seconds >= 1000 * _AN_EPOCH else seconds
         seconds = instant - now.timestamp() if instant == instant else 1.0
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
+    return min(max(seconds, 0.0), longest)
 
 
 def _is_web_page(body: bytes) -> bool:
@@ -247,7 +323,8 @@ def _is_web_page(body: bytes) -> bool:
     return not start or start.startswith(b"<")
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Give scheme, host and port of an address."""
     parts = urlsplit(url)
     try:
         port = parts.port

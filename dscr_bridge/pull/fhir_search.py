@@ -1,8 +1,10 @@
 """Reads a FHIR R4 server by the connector's search plan: what is ours, type by type, and how each type ended."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, timedelta
+from pathlib import Path
 
 from dscr_bridge import log
 from dscr_bridge.config import Source
@@ -26,31 +28,36 @@ _OLDEST_DOSE = timedelta(days=366)
 _WORST_FIRST = (Reading.FAILED, Reading.NOT_PERMITTED, Reading.INCOMPLETE)
 _NOT_OUR_LIMITS = frozenset({"earlier_step", "scope", "not_permitted"})  # told elsewhere, or a state and no fault
 _TEMPORARY = {"server_fault": "it answers with a fault of its own.",
+              "cut_short": "the file of its export ends in the middle, each time that it is asked for.",
               "page_expired": "it forgets its place between two pages, again and again."}  # fmt: skip
 _LASTING = {"malformed": "its answers are not valid JSON.",
             "foreign_link": "its pages lead to another address than the configured one.",
             "outcome": "it answers with an error instead of records.",
+            "not_exported": "it does not export this type, and there is no search for it.",
+            "not_what_it_says": "the file of its export holds other types than it says.",
             "incomplete": "what it gave is not complete."}  # fmt: skip
 
 
 def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
-         progress: Callable[[Step], None]) -> Records:
+         progress: Callable[[Step], None], kept: Path | None = None) -> Records:
     """Read everything the connector's views name.  Raises SourceUnavailable, SourceRefused, RecordsUnreadable."""
     began = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with connected(source, world) as asking:
+    with connected(source, world, connector.login) as asking:
         gathering = Gathering(connector, decoding, codes, began)
-        reader = _Reader(source, connector, decoding, asking, gathering, progress, capability(asking, source.name))
+        can = capability(asking, source.name)
+        reader = Reader(source, connector, decoding, asking, gathering, progress, can, world)
         for step in reader.plan():
             reader.take(step)
     return reader.finished()
 
 
-class _Reader:
+class Reader:
     """Takes the steps of one plan and remembers how each resource type ended."""
 
     def __init__(self, source: Source, connector: Connector, decoding: Decoding, asking: Asking, gathering: Gathering,
-                 progress: Callable[[Step], None], can: Capability) -> None:
-        self._source, self._connector, self._decoding = source, connector, decoding
+                 progress: Callable[[Step], None], can: Capability, world: World) -> None:
+        """Take what one reading works with."""
+        self._source, self._connector, self._decoding, self._world = source, connector, decoding, world
         self._asking, self._gathering, self._progress, self._can = asking, gathering, progress, can
         self._ended: dict[str, list[Reading]] = {}
         self._why: Counter[str] = Counter()
@@ -58,6 +65,7 @@ class _Reader:
         self._skipped = frozenset(str(connector.quirks.get("skip", "")).split())
         self._pages: Counter[str] = Counter()
         self._arrived: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def plan(self) -> Iterator[Search]:
         """Give the steps: the plan's own, or each type whole where the source holds nothing but ours."""
@@ -73,38 +81,41 @@ class _Reader:
         if resource in self._skipped or not self._can.has(resource):
             return
         if not self._asking.login.permits(resource):
-            self._end(resource, Reading.NOT_PERMITTED, "scope")
+            self.end(resource, Reading.NOT_PERMITTED, "scope")
             return
         if step.ids_parameter and not self._can.searches(resource, step.ids_parameter):
             self._why["search_not_supported"] += 1
             self._ended.setdefault(resource, [])
             return
         try:
-            for question in self._questions(step):
-                self._ask(question)
+            for together in self._questions(step):
+                # Asked at the same time, taken in their order: the first trouble ends the step.
+                for found in self._world.together(self._asked, together, self._source.limits.connections):
+                    self._take(resource, found)
         except Stopped as fault:
             self._stopped(step, fault)
         except ServerFault:
-            self._end(resource, Reading.FAILED, "server_fault")
+            self.end(resource, Reading.FAILED, "server_fault")
 
-    def _questions(self, step: Search) -> Iterator[Question]:
+    def _questions(self, step: Search) -> Iterator[list[Question]]:
+        """Give the questions of a step, together those of which none waits for the answer to another."""
         fixed = {name: self._filled(value) for name, value in step.parameters.items()}
         spare = {"_elements": ",".join(self._gathering.views.elements(step.resource)),
                  "_count": str(self._source.limits.page_size)}
         if not step.ids_of:
             if all(fixed.values()):
-                yield Question(step.resource, {**fixed, **spare}, spare=_SPARE)
+                yield [Question(step.resource, {**fixed, **spare}, spare=_SPARE)]
             return
         self._inherit(step)
         asked: set[str] = set()
         for _ in range(_LEVELS if step.ids_of == step.resource else 1):
             ids = sorted(self._ids(step) - asked)
             asked.update(ids)
-            for start in range(0, len(ids), step.block):
-                block = {step.ids_parameter: ",".join(ids[start : start + step.block])}
-                yield Question(step.resource, {**fixed, **block, **spare}, in_body=True, spare=_SPARE)
             if not ids:
                 return
+            blocks = [",".join(ids[start : start + step.block]) for start in range(0, len(ids), step.block)]
+            yield [Question(step.resource, {**fixed, step.ids_parameter: block, **spare}, in_body=True, spare=_SPARE)
+                   for block in blocks]
 
     def _ids(self, step: Search) -> set[str]:
         known, referred = self._gathering.known[step.ids_of], self._gathering.referred[step.ids_of]
@@ -120,23 +131,34 @@ class _Reader:
         if step.ids_of != step.resource:
             for reading in self._ended.get(step.ids_of, ()):
                 if reading is not Reading.READ:
-                    self._end(step.resource, reading, "earlier_step")
+                    self.end(step.resource, reading, "earlier_step")
 
-    def _ask(self, question: Question) -> None:
+    def _asked(self, question: Question) -> "Found | Stopped | ServerFault":
+        """Ask one question; may run in a thread of its own."""
         of = question.resource
-        before_pages, before = self._pages[of], self._arrived[of]
+        done = Counter[str]()
 
         def page_read(found: Found) -> None:
-            self._pages[of], self._arrived[of] = before_pages + found.pages, before + found.received(of)
-            self._progress(Step(self._source.name, of, self._pages[of], self._arrived[of]))
+            with self._counting:
+                self._pages[of] += found.pages - done["pages"]
+                self._arrived[of] += found.received(of) - done["arrived"]
+                done["pages"], done["arrived"] = found.pages, found.received(of)
+                self._progress(Step(self._source.name, of, self._pages[of], self._arrived[of]))
 
-        server = Server(self._asking, self._gathering.views, self._source.limits.max_pages)
-        found = search(server, question, page_read)
+        server = Server(self._asking, self._gathering.page, self._source.limits.max_pages)
+        try:
+            return search(server, question, page_read)
+        except (Stopped, ServerFault) as fault:
+            return fault
+
+    def _take(self, of: str, found: "Found | Stopped | ServerFault") -> None:
+        if isinstance(found, Exception):
+            raise found
         self._gathering.add(found.batches)
         for kind, n in (("changed_while_read", int(found.changed)), ("duplicate", repeated(found))):
             if n:
                 self._gathering.records.findings[Finding(kind, of, "")] += n
-        self._end(of, found.reading, "incomplete")
+        self.end(of, found.reading, "incomplete")
 
     def _stopped(self, step: Search, fault: Stopped) -> None:
         if fault.kind == "no_such_type" and step.optional:
@@ -145,7 +167,7 @@ class _Reader:
             self._why[fault.kind] += 1
             self._gathering.records.findings[Finding("search_not_supported", step.resource, "")] += 1
         else:
-            self._end(step.resource, fault.reading, fault.kind)
+            self.end(step.resource, fault.reading, fault.kind)
 
     def _another_way(self, step: Search) -> bool:
         return sum(other.resource == step.resource for other in self._connector.plan) > 1
@@ -155,7 +177,8 @@ class _Reader:
         sites = ",".join(map(_escaped, sorted(self._decoding.sites)))
         return value.replace("{sites}", sites).replace("{year_ago}", year_ago)
 
-    def _end(self, resource: str, reading: Reading, why: str) -> None:
+    def end(self, resource: str, reading: Reading, why: str) -> None:
+        """Note how a reading of a type ended, and in one word why."""
         self._ended.setdefault(resource, []).append(reading)
         if reading is not Reading.READ:
             self._why[why] += 1
@@ -164,14 +187,14 @@ class _Reader:
             if self._first_why.get(resource, "earlier_step") == "earlier_step":
                 self._first_why[resource] = why
 
-    def finished(self) -> Records:
+    def finished(self, *, note_repeats: bool = False) -> Records:
         """Give the records with how each table's reading ended; raises where no type at all could be read."""
         ended = {of: _worst(all_of) for of, all_of in self._ended.items() if all_of}
         if ended and Reading.READ not in ended.values() and Reading.INCOMPLETE not in ended.values():
             raise self._nothing_read(ended)
         if not ended:
             raise self._unreadable("it has none of the record types that the connector reads.")
-        records = self._gathering.finish(note_repeats=False)
+        records = self._gathering.finish(note_repeats=note_repeats)
         optional = {s.resource for s in self._connector.plan if s.optional}
         records.reading.update(readings(self._connector, ended, optional))
         records.refusals += self._refusals(records)

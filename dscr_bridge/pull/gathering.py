@@ -3,14 +3,19 @@
 Logical ids are held only while a source is read, and only for the types that the search plan asks by.
 """
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dscr_bridge.connector import Connector, view_sources
 from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys
+from dscr_bridge.pull.history import History
 from dscr_bridge.tables import Cell, Finding, Records, Row
-from dscr_bridge.views import CompiledViews, compile_views
+from dscr_bridge.views import CompiledViews, Page, Undecodable, compile_views
+
+_NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
+_MANY = 20_000  # rows; a reading that holds more lets go of what is long past
 
 
 class Batch:
@@ -42,19 +47,45 @@ class Batch:
 class Gathering:
     """What one source has said so far."""
 
-    def __init__(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], began: str) -> None:
-        """Compile the connector's views for this run."""
+    def __init__(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], began: str,
+                 *, remember_ids: bool = True) -> None:
+        """Compile the connector's views for this run; ids are remembered only where something is asked by them."""
         self.records = Records(decoding.source, read_at=began)
         self.known: dict[str, set[str]] = defaultdict(set)       # ids of resources that were read, by type
         self.referred: dict[str, set[str]] = defaultdict(set)    # ids that references name, by type
         self._table_of = {view.name: view.table for view in connector.views}
         self._resource_of = {view.name: view.resource for view in connector.views}
         self._one_row_each = {view.name: not _unfolds(view.definition) for view in connector.views}
+        self._history = History(decoding.as_at, self._table_of, self._resource_of)
+        self._held = 0
         self._batches: list[Batch] = []
-        self.views = self._compiled(connector, decoding, codes)
+        self.views = self._compiled(connector, decoding, codes, remember_ids)
+        self._one_at_a_time = threading.Lock()  # ids and oddities are noted while decoding
 
-    def _compiled(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes]) -> CompiledViews:
-        asked_by = {step.ids_of for step in connector.plan if step.ids_of}
+    def page(self, page: bytes, batch: Batch) -> Page:
+        """Decode a Bundle or a single resource; may be called by several threads.  Raises Undecodable."""
+        if not is_text(page):
+            raise Undecodable
+        with self._one_at_a_time:
+            decoded = self.views.decode_page(page, batch)
+            self._lighten(batch)
+            return decoded
+
+    def lines(self, block: bytes, batch: Batch) -> None:
+        """Decode whole lines; may be called by several threads."""
+        with self._one_at_a_time:
+            self.views.decode_lines(block, batch)
+            self._lighten(batch)
+
+    def _lighten(self, batch: Batch) -> None:
+        if self._held > _MANY:
+            batch.odd.update(self._history.sift(batch.rows))
+        batch.rows = {view: rows for view, rows in batch.rows.items() if rows}
+        self._held += sum(map(len, batch.rows.values()))
+
+    def _compiled(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes],
+                  remember_ids: bool) -> CompiledViews:
+        asked_by = {step.ids_of for step in connector.plan if step.ids_of and remember_ids}
         resource_key, reference_key = resource_keys(decoding), reference_keys(decoding)
 
         def resource(of: str, id: str) -> Cell:
@@ -72,8 +103,13 @@ class Gathering:
         return compile_views(sources, resource_key=resource, reference_key=reference)
 
     def add(self, batches: Iterable[Batch]) -> None:
-        """Keep these batches."""
-        self._batches.extend(batches)
+        """Keep these batches; one that holds no rows is only counted."""
+        for batch in batches:
+            if not batch.rows and self._batches:
+                self._batches[-1].arrived.update(batch.arrived)
+                self._batches[-1].odd.update(batch.odd)
+            else:
+                self._batches.append(batch)
 
     def received(self) -> int:
         """Say how many resources have arrived and been kept."""
@@ -91,8 +127,12 @@ class Gathering:
         for view, table in self._table_of.items():
             rows, twice, differing = once(
                 [batch.rows[view] for batch in self._batches if view in batch.rows], self._one_row_each[view])
-            records.rows[table] += rows
             resource = self._resource_of[view]
+            contradicted = self._history.contradicted(view, rows)
+            if contradicted:
+                rows = [row for row in rows if row[0] not in contradicted]
+                differing += len(contradicted)
+            records.rows[table] += rows
             repeated[resource] = max(repeated[resource], twice)
             if differing:
                 records.findings[Finding("changed_while_read", resource, "")] += differing
@@ -101,6 +141,20 @@ class Gathering:
             records.findings.update({Finding("duplicate", of, ""): n for of, n in repeated.items() if n})
         self._batches.clear()
         return records
+
+
+def is_text(content: bytes) -> bool:
+    """Say whether bytes can be JSON: UTF-8 without raw control characters.
+
+    The decoder does not look into what it skips: an element whose name was spoilt on the way would be one that is not
+    there.
+    """
+    if len(content.translate(None, _NEVER_IN_JSON)) != len(content):
+        return False
+    try:
+        return content.isascii() or bool(content.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def once(batches: Sequence[list[Row]], one_row_each: bool) -> tuple[list[Row], int, int]:

@@ -7,7 +7,7 @@ resource type that its name begins with, where it does.
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import IO, cast
@@ -17,10 +17,12 @@ import msgspec
 from dscr_bridge import log
 from dscr_bridge.config import Source
 from dscr_bridge.connector import Connector
-from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceUnavailable
+from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceRefused, SourceUnavailable
 from dscr_bridge.privacy import Codes, Decoding
 from dscr_bridge.pull import Step
+from dscr_bridge.pull.folder import Found, Place, place_of
 from dscr_bridge.pull.gathering import Batch, Gathering
+from dscr_bridge.pull.lines import LineTooLong, blocks
 from dscr_bridge.pull.reading import readings
 from dscr_bridge.tables import Finding, Reading, Records
 from dscr_bridge.views import Undecodable
@@ -29,9 +31,7 @@ from dscr_bridge.world import World
 events = log.room("pull")
 
 _BLOCK = 64 * 1024
-_LONGEST_LINE = 10 * 1024 * 1024  # bytes of one resource
 _NAMES = re.compile(r".*\.(ndjson|jsonl|json)(\.gz)?", re.IGNORECASE)
-_BOM = b"\xef\xbb\xbf"
 
 
 class _Broken(Exception):
@@ -43,7 +43,7 @@ class _NotFhir(Exception):
 
 
 def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
-         progress: Callable[[Step], None]) -> Records:
+         progress: Callable[[Step], None], kept: Path | None = None) -> Records:
     """Read every file of the folder.
 
     A broken file makes the tables of the type that its name begins with FAILED, and the rest is kept; where the name
@@ -52,26 +52,28 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     Raises SourceUnavailable where a file changes while it is read, RecordsUnreadable, and ConfigError without a folder.
     """
     began = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    gathering = Gathering(connector, decoding, codes, began)
+    gathering = Gathering(connector, decoding, codes, began, remember_ids=False)
     ended: dict[str, Reading] = {}
-    for position, path in enumerate(_files(source), 1):
-        of = _type_in_name(path, gathering.views.resources)
-        before = path.stat()
-        try:
-            arrived = _one_file(path, source, gathering)
-        except _Broken as fault:
-            kind = str(fault)
-            events.warning("file_not_read", source=source.name, file_position=position, reason=kind)
-            if not of:
-                raise _anything(source, position) from None
-            gathering.records.findings[Finding(f"file_{kind}", of, f"file {position}")] += 1
-            ended[of] = Reading.FAILED
-            gathering.records.refusals.append(_unusable(source, position, of))
-        else:
-            _refuse_if_changed(source, path, before.st_size, before.st_mtime_ns)
-            for resource in {of, *arrived} - {""}:
-                ended.setdefault(resource, Reading.READ)
-            progress(Step(source.name, of or "files", position, gathering.received()))
+    with place_of(source, world) as place:
+        for position, found in enumerate(_files(source, place), 1):
+            of = _type_in_name(found.path, gathering.views.resources)
+            try:
+                arrived = _one_file(found, place, source, gathering)
+            except _Broken as fault:
+                kind = str(fault)
+                events.warning("file_not_read", source=source.name, file_position=position, reason=kind)
+                if not found.aside:
+                    place.put_aside(found)
+                if not of:
+                    raise _anything(source, position) from None
+                gathering.records.findings[Finding(f"file_{kind}", of, f"file {position}")] += 1
+                ended[of] = Reading.FAILED
+                gathering.records.refusals.append(_unusable(source, position, of))
+            else:
+                _refuse_if_changed(source, place, found)
+                for resource in {of, *arrived} - {""}:
+                    ended.setdefault(resource, Reading.READ)
+                progress(Step(source.name, of or "files", position, gathering.received()))
     if ended and set(ended.values()) == {Reading.FAILED}:
         raise RecordsUnreadable(_where(source), "none of its files can be read as FHIR records.",
                                 "The return was not prepared.", "Check that the export finished, then take it again.")
@@ -80,33 +82,39 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     return records
 
 
-def _files(source: Source) -> list[Path]:
-    assert source.folder is not None  # noqa: S101  (the way in was chosen by it)
+def _files(source: Source, place: Place) -> list[Found]:
     try:
-        found = [p for p in source.folder.iterdir() if _NAMES.fullmatch(p.name) and p.is_file() and not p.is_symlink()]
-    except OSError:
+        entries = place.listed()
+    except (SourceRefused, SourceUnavailable):
+        if source.folder is None:
+            raise
         raise ConfigError(_where(source), "its folder is not there or cannot be opened.", "Nothing was read or sent.",
                           "Check folder in the configuration and its permissions.") from None
+    found = [one for one in entries if _NAMES.fullmatch(one.path.name) and one.regular]
     if not found:
         raise RecordsUnreadable(_where(source), "its folder holds no .ndjson or .json files.",
                                 "The return was not prepared.", "Check folder, and that the export has run.")
-    return sorted(found)
+    return sorted(found, key=lambda one: one.path.name)
 
 
-def _one_file(path: Path, source: Source, gathering: Gathering) -> set[str]:
+def _one_file(found: Found, place: Place, source: Source, gathering: Gathering) -> set[str]:
     """Read one file whole or not at all; gives the types that came."""
+    if found.aside:
+        raise _Broken("put_aside")
     batches: list[Batch] = []
     try:
-        with _opened(path) as file:
-            if _is_ndjson(path):
-                for block in _blocks(file):
+        with place.opened(found) as packed, _unpacked(found.path, packed) as file:
+            if _is_ndjson(found.path):
+                for block in blocks(iter(lambda: file.read(_BLOCK), b"")):
                     batches.append(Batch())
-                    gathering.views.decode_lines(block, batches[-1])
+                    gathering.lines(block, batches[-1])
             else:
                 batches.append(Batch())
                 _document(_whole(file, source.limits.max_body_mb * 1024 * 1024), gathering, batches[-1])
     except (OSError, EOFError, zlib.error):
         raise _Broken("unreadable") from None
+    except LineTooLong:
+        raise _Broken("line_too_long") from None
     except Undecodable:
         raise _Broken("not_json") from None
     except _NotFhir:
@@ -119,12 +127,12 @@ def _one_file(path: Path, source: Source, gathering: Gathering) -> set[str]:
 def _document(content: bytes, gathering: Gathering, batch: Batch) -> None:
     """Read a Bundle or one resource; a file called .json may hold lines too."""
     try:
-        page = gathering.views.decode_page(content, batch)
+        page = gathering.page(content, batch)
     except Undecodable:
         lines = content.strip().split(b"\n")
         if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines if line.strip()):
             raise (_NotFhir if _is_other_json(content) else Undecodable) from None
-        gathering.views.decode_lines(content, batch)
+        gathering.lines(content, batch)
         return
     if page.next_link is not None:
         batch.rejected("Bundle", "link", "more_pages")
@@ -138,31 +146,12 @@ def _is_other_json(content: bytes) -> bool:
     return not isinstance(said, dict) or "resourceType" not in said
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+def _unpacked(path: Path, file: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file)) if path.suffix.lower() == ".gz" else file
 
 
 def _is_ndjson(path: Path) -> bool:
     return re.search(r"\.(ndjson|jsonl)(\.gz)?$", path.name, re.IGNORECASE) is not None
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Give whole lines in blocks, in constant memory."""
-    rest = b""
-    first = True
-    while chunk := file.read(_BLOCK):
-        if first:
-            chunk, first = chunk.removeprefix(_BOM), False
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield rest + chunk[:end]
-            rest = chunk[end:]
-        else:
-            rest += chunk
-        if len(rest) > _LONGEST_LINE:
-            raise _Broken("line_too_long")
-    if rest.strip():
-        yield rest
 
 
 def _whole(file: IO[bytes], most: int) -> bytes:
@@ -177,12 +166,12 @@ def _type_in_name(path: Path, resources: frozenset[str]) -> str:
     return word[0] if word and word[0] in resources else ""
 
 
-def _refuse_if_changed(source: Source, path: Path, size: int, changed_ns: int) -> None:
+def _refuse_if_changed(source: Source, place: Place, found: Found) -> None:
     try:
-        now = path.stat()
+        now = place.now(found)
     except OSError:
         now = None
-    if now is None or (now.st_size, now.st_mtime_ns) != (size, changed_ns):
+    if now != (found.size, found.changed_ns):
         raise SourceUnavailable(_where(source), "a file changed while it was being read.",
                                 "The return was not prepared. The bridge tries again by itself.",
                                 "Let the export write elsewhere and move finished files into the folder.")

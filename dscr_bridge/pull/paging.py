@@ -8,7 +8,7 @@ from dscr_bridge import log
 from dscr_bridge.pull.asking import Answer, Asking
 from dscr_bridge.pull.gathering import Batch
 from dscr_bridge.tables import Reading
-from dscr_bridge.views import CompiledViews, Page, Undecodable
+from dscr_bridge.views import Page, Undecodable
 
 events = log.room("pull")
 
@@ -36,7 +36,7 @@ class Server:
     """Where to ask, how to decode, and when to stop."""
 
     asking: Asking
-    views: CompiledViews
+    decode: Callable[[bytes, Batch], Page]
     max_pages: int
 
 
@@ -75,15 +75,15 @@ def search(server: Server, question: Question, page_read: Callable[[Found], None
     found = _restarting(server, question, page_read)
     if found.pages < 2 and not _short(found, question, found.total):
         return found
-    counted = _count(server, question)
-    if _agrees(found, question, counted):
+    total = counted(server, question)
+    if _agrees(found, question, total):
         return found
     events.info("read_again", resource=question.resource, reason="count_differs")
     found = _restarting(server, question, page_read)
-    counted = _count(server, question)
-    if _agrees(found, question, counted):
+    total = counted(server, question)
+    if _agrees(found, question, total):
         return found
-    if _short(found, question, found.total if counted is None else counted):
+    if _short(found, question, found.total if total is None else total):
         found.reading = Reading.INCOMPLETE
     found.changed = True
     return found
@@ -109,13 +109,14 @@ def repeated(found: Found) -> int:
     return most
 
 
-def _count(server: Server, question: Question) -> int | None:
+def counted(server: Server, question: Question) -> int | None:
+    """Ask how many resources a search would give; None where the server does not count."""
     counting = {k: v for k, v in question.parameters.items() if k not in ("_elements", "_count")}
     answer = _ask(server.asking, Question(question.resource, {**counting, "_summary": "count"}, question.in_body))
     if answer.status != 200:
         return None
     try:
-        return server.views.decode_page(answer.body, Batch()).total
+        return server.decode(answer.body, Batch()).total
     except Undecodable:
         return None
 
@@ -163,7 +164,7 @@ def _first(server: Server, question: Question, found: Found) -> tuple[Page, str]
             bare = {k: v for k, v in question.parameters.items() if k not in question.spare}
             answer = _ask(server.asking, Question(question.resource, bare, question.in_body))
         _permit(answer.status)
-        page = _decoded(server.views, answer.body, found)
+        page = _decoded(server, answer.body, found)
         if page is not None:
             return page, url
     raise Stopped(Reading.FAILED, "malformed")
@@ -175,7 +176,7 @@ def _next(server: Server, resource: str, link: str, found: Found) -> Page:
         if answer.status in (404, 410):
             raise _Expired
         _permit(answer.status)
-        page = _decoded(server.views, answer.body, found)
+        page = _decoded(server, answer.body, found)
         if page is not None:
             return page
     raise Stopped(Reading.FAILED, "malformed")
@@ -191,10 +192,10 @@ def _ask(asking: Asking, question: Question) -> Answer:
     return answer
 
 
-def _decoded(views: CompiledViews, body: bytes, found: Found) -> Page | None:
+def _decoded(server: Server, body: bytes, found: Found) -> Page | None:
     batch = Batch()
     try:
-        page = views.decode_page(body, batch)
+        page = server.decode(body, batch)
     except Undecodable:
         return None
     if page.bundle_type == "searchset":

@@ -1,13 +1,15 @@
-"""A CSV file as text: its encoding, its delimiter, its header, and its rows with their line numbers."""
+"""A table in a file: a CSV text with its encoding and delimiter, or a workbook; its header, and its rows by number."""
 
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from dscr_bridge.connector import File, Tabular, headers_of
 from dscr_bridge.privacy import folded_label
 from dscr_bridge.pull.folder import refused
+from dscr_bridge.pull.workbook import Body, is_workbook, opened_workbook
 
 _DELIMITERS = (",", ";", "\t", "|")
 # Notes that we do not read can be long; the limit is the process's own, so it is set once.
@@ -16,12 +18,16 @@ csv.field_size_limit(1_000_000)
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file that fits its declaration: where each header is, and the text under it."""
+    """A file that fits its declaration: where each header is, and the rows under it."""
 
-    text: str
-    delimiter: str
     width: int
     positions: Mapping[str, int]  # folded header -> position
+    body: Body = field(repr=False, default=lambda where: iter(()))
+
+    @classmethod
+    def of_headers(cls, headers: Sequence[str]) -> "Sheet":
+        """Make a sheet of lines that come from elsewhere, with the cells in the order of these headers."""
+        return cls(len(headers), {folded_label(name): position for position, name in enumerate(headers)})
 
     def position(self, names: Sequence[str]) -> int | None:
         """Say where a header is, by the first of its alternative names that is there."""
@@ -30,17 +36,9 @@ class Sheet:
     def rows(self, where: str) -> Iterator[tuple[int, list[str]]]:
         """Go through the rows under the header, each with the line it ends on; lines without any text are left out.
 
-        Raises RecordsUnreadable where the quoting breaks: what follows could be anything.
+        Raises RecordsUnreadable where it breaks: what follows could be anything.
         """
-        reader = csv.reader(_lines(self.text), delimiter=self.delimiter, strict=True)
-        try:
-            next(reader)
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, cells
-        except csv.Error:
-            raise refused(where, f"the quotation marks do not close properly near line {reader.line_num}; "
-                                 "the file may be cut short") from None
+        return self.body(where)
 
 
 def sheet(content: bytes, file: File, written: Tabular, where: str, *, location_needed: bool) -> Sheet:
@@ -49,8 +47,12 @@ def sheet(content: bytes, file: File, written: Tabular, where: str, *, location_
     Raises RecordsUnreadable: not text, no header, a required column missing (by its name in the declaration) or
     there twice (by positions).  Nothing of the file's own header is repeated.
     """
-    text = _decoded(content, written.encoding, where)
-    delimiter, header = _header(text, file, written.delimiter, where)
+    if is_workbook(content, where):
+        header, body = opened_workbook(content, file.sheet, where)
+    else:
+        text = _decoded(content, written.encoding, where)
+        delimiter, header = _header(text, file, written.delimiter, where)
+        body = partial(_text_rows, text, delimiter)
     wanted = _required(file, location_needed)
     known, positions = _read_names(file), dict[str, int]()
     for position, name in enumerate(map(folded_label, header)):
@@ -60,12 +62,25 @@ def sheet(content: bytes, file: File, written: Tabular, where: str, *, location_
     missing = [names for names in wanted if not any(folded_label(n) in positions for n in names)]
     if missing:
         raise refused(where, _missing(missing, positions, file, len(header)))
-    return Sheet(text, delimiter, len(header), positions)
+    return Sheet(len(header), positions, body)
+
+
+def _text_rows(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    try:
+        next(reader)
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, cells
+    except csv.Error:
+        raise refused(where, f"the quotation marks do not close properly near line {reader.line_num}; "
+                             "the file may be cut short") from None
 
 
 def _decoded(content: bytes, encoding: str, where: str) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
-        raise refused(where, "it is not a CSV text in UTF-8 or Windows-1252", "Save the report as CSV (UTF-8).")
+        raise refused(where, "it is not a CSV text in UTF-8 or Windows-1252, and no workbook",
+                      "Save the report as CSV (UTF-8) or as .xlsx without a password.")
     tries = {"detect": ("utf-8-sig", "cp1252"), "utf-8": ("utf-8-sig",), "cp1252": ("cp1252",)}[encoding]
     for one in tries:
         try:

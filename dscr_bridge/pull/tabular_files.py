@@ -1,4 +1,4 @@
-"""Reads CSV files of a folder: only the columns that the connector names, row by row into record tables.
+"""Reads CSV files and workbooks of a folder: only the columns that the connector names, row by row into record tables.
 
 A file that does not fit is refused by the name of what is missing and by positions; its own headers, its name and its
 cells are never repeated.  A row that does not fit is left out and counted.
@@ -7,16 +7,18 @@ cells are never repeated.  A row that does not fit is left out and counted.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from dscr_bridge import log
 from dscr_bridge.config import Source
 from dscr_bridge.connector import Connector, File
-from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceUnavailable
+from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, SourceUnavailable
 from dscr_bridge.privacy import Codes, Decoding
 from dscr_bridge.pull import Step, source_named
-from dscr_bridge.pull.folder import Found, content_of, listed, matching, unchanged
+from dscr_bridge.pull.folder import Found, Place, content_of, matching, place_of, unchanged
 from dscr_bridge.pull.table_rows import Reader, reader_of
 from dscr_bridge.pull.table_text import Sheet, sheet
+from dscr_bridge.pull.workbook import NoSuchSheet
 from dscr_bridge.returns import instant
 from dscr_bridge.tables import Reading, Records
 from dscr_bridge.world import World
@@ -36,23 +38,30 @@ class _Errand:
     codes: Mapping[str, Codes]
     records: Records
     progress: Callable[[Step], None]
+    place: Place
     missing: list[str] = field(default_factory=list)  # required files that are not there
+    used: set[Path] = field(default_factory=set)
+    unusable: dict[Path, Found] = field(default_factory=dict)  # a workbook can be both, by its sheets
 
 
 def read(source: Source, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], world: World,
-         progress: Callable[[Step], None]) -> Records:
+         progress: Callable[[Step], None], kept: Path | None = None) -> Records:
     """Read every file that the connector names from the source's folder; its settings were applied before.
 
     Raises SourceUnavailable when the folder or all of its files are not there, or a file changes while it is read;
     RecordsUnreadable when no file can be used, or no row is of a configured location.
     """
-    assert source.folder is not None  # noqa: S101  (pull.way_in)
-    entries = listed(source.folder, source.name)
     records = Records(source.name, read_at=instant(world.now()))
-    errand = _Errand(source, connector, decoding, {**codes, **connector.codes}, records, progress)
-    saved = [_read_file(errand, file, matching(entries, file.patterns)) for file in connector.files]
+    with place_of(source, world) as place:
+        entries = place.listed()
+        errand = _Errand(source, connector, decoding, {**codes, **connector.codes}, records, progress, place)
+        files = [file for file in connector.files if file.patterns]
+        saved = [_read_file(errand, file, matching(entries, file.patterns)) for file in files]
+        for one in errand.unusable.values():
+            if one.path not in errand.used and not one.aside:
+                place.put_aside(one)
     # A source is as fresh as the oldest of the reports it cannot do without; hours may well be of last month.
-    records.newest = min((at for at, file in zip(saved, connector.files, strict=True) if at and file.required),
+    records.newest = min((at for at, file in zip(saved, files, strict=True) if at and file.required),
                          default="")
     _refuse_unusable(errand)
     return records
@@ -60,6 +69,8 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
 
 def _read_file(errand: _Errand, file: File, found: Sequence[Found]) -> str:
     """Read the files that one declaration names; give when the newest of them was saved."""
+    if file.needs_decision and file.needs_decision not in errand.decoding.allowed:
+        return _not_allowed(errand, file, found)
     if not found:
         return _absent(errand, file)
     taken = found[:1] if file.take == "newest" else found
@@ -69,25 +80,31 @@ def _read_file(errand: _Errand, file: File, found: Sequence[Found]) -> str:
             _read_one(errand, file, one, where, position)
         except SourceUnavailable:
             raise
+        except NoSuchSheet as refusal:
+            if file.required:
+                _failed(errand, file, refusal)
         except BridgeError as refusal:
             _failed(errand, file, refusal)
+            errand.unusable[one.path] = one
             _log.error("file_refused", source=errand.source.name, table=file.name, file_position=position,
                        error=type(refusal).__name__)
     return instant(datetime.fromtimestamp(found[0].changed_ns / 1e9, UTC))
 
 
 def _read_one(errand: _Errand, file: File, found: Found, where: str, position: int) -> None:
-    text = sheet(content_of(found, where, errand.source.limits.max_body_mb), file, errand.connector.tabular, where,
+    content = content_of(errand.place, found, where, errand.source.limits.max_body_mb)
+    text = sheet(content, file, errand.connector.tabular, where,
                  location_needed=errand.decoding.only_site is None)
     reader = reader_of(file, text, errand.connector, errand.decoding, errand.codes, errand.records)
     rejected = _take_rows(reader, text, where)
     reader.keep()
+    errand.used.add(found.path)
     records = errand.records
     for table in file.tables:
         records.reading.setdefault(table, Reading.READ)
     records.received[file.name] += reader.lines
     errand.progress(Step(errand.source.name, file.name, position, records.received[file.name]))
-    unchanged(found, where)
+    unchanged(errand.place, found, where)
     _log.info("file_read", source=errand.source.name, connector=errand.connector.name, table=file.name,
               file_position=position, bytes=found.size, rows=reader.lines, rejected=rejected)
 
@@ -112,6 +129,19 @@ def _absent(errand: _Errand, file: File) -> str:
         errand.missing.append(file.name)
         _failed(errand, file, refusal)
         _log.warning("file_missing", source=errand.source.name, table=file.name)
+    return ""
+
+
+def _not_allowed(errand: _Errand, file: File, found: Sequence[Found]) -> str:
+    """Leave a file unopened that a named person has not allowed to be read."""
+    if found:
+        _log.warning("file_not_allowed", source=errand.source.name, table=file.name)
+        errand.records.refusals.append(SourceRefused(
+            f'{source_named(errand.source)}, file "{file.name}"',
+            "it says who of the staff is vaccinated, and nobody has decided that the bridge may read that.",
+            "It was not opened.", "Give counts by staff group instead; or let a named person record the decision: "
+            'dscr-bridge allow worker-vaccination-flags --by "First Last" --reason "..."',
+        ))  # fmt: skip
     return ""
 
 

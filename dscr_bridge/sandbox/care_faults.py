@@ -45,6 +45,15 @@ _OTHERS = {
     "ignores": "the parameter in `value` is ignored, although the server claims to know it",
     "token-refused": "refuses the login",
     "narrow-scope": "grants the scope in `value` instead of the one that was asked for",
+    "export-pending": "an export is not made yet; Retry-After is `seconds`, or `value` as it stands, or `none`",
+    "export-error": "an export fails for the type in `value`, with a file of errors that says so",
+    "export-without": "the export leaves out the type in `value` and says nothing",
+    "export-in-parts": "the export does not count its files",
+    "refuse-type": "an export that asks for the type in `value` is refused",
+    "foreign-job": "the job of an export is at the address in `value`",
+    "foreign-file": "the first file of an export is at the address in `value`",
+    "cut-file": "the file of a `resource` ends in the middle, after `value` bytes",
+    "wrong-file": "the file of a `resource` holds something else",
     "clock-offset": "standing: the server's clock is `seconds` off",
 }
 KINDS = {**_BEFORE, **_TWISTS, **_OTHERS}

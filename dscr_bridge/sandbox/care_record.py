@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from dscr_bridge.returns import instant
-from dscr_bridge.sandbox import care_faults, pages, search, serving
+from dscr_bridge.sandbox import care_faults, exports, pages, search, serving
 from dscr_bridge.sandbox.levers import Levers
 from dscr_bridge.sandbox.pages import CareRecord
 from dscr_bridge.sandbox.registry import CLIENT_ID, CLIENT_SECRET
@@ -29,6 +29,7 @@ def make(shelf: Shelf, clock: Callable[[], datetime], levers: list[dict[str, Any
     app = Flask("dscr_bridge.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = serving.MOST_BYTES
     _answer_in_fhir(app, record)
+    exports.open_doors(app, record)
     _open_doors(app, record)
     _open_simulator(app, record)
     return app

@@ -5,13 +5,14 @@ This is the project's own contract.  No official machine interface to Capacity T
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CareTypeName = Literal["care_home", "home_care"]
 SectionName = Literal[
     "beds", "workforce", "absence", "hours", "vaccination", "visiting", "service_users", "packages"
 ]
 KindName = Literal["full", "unchanged", "nil", "correction"]
+NilReasonName = Literal["no_duty", "not_started", "no_service_users", "no_staff", "paused", "cqc_change_pending"]
 StateName = Literal[
     "counted", "declared", "not_asked", "unsupported", "unknown", "temp_unknown", "not_permitted", "error"
 ]
@@ -58,7 +59,15 @@ class SectionBody(_Model):
     edition: Word
     as_at: Instant
     software: Word
-    items: Annotated[dict[ItemName, SentFigure], Field(min_length=1)]
+    items: dict[ItemName, SentFigure]
+    reason: NilReasonName | None = None
+
+    @model_validator(mode="after")
+    def _nil_or_figures(self) -> "SectionBody":
+        """A nil section says why and holds no figure; any other holds figures and no reason."""
+        if (self.kind == "nil") != (not self.items) or (self.kind == "nil") != (self.reason is not None):
+            raise ValueError("a nil section has a reason and no figures; any other has figures and no reason")
+        return self
 
 
 class Receipt(_Model):
@@ -88,6 +97,7 @@ class SectionOnRecord(_Model):
     changed_by: Literal["api", "person"]
     in_window: bool
     reference: str | None
+    version: Annotated[int, Field(ge=1)]
 
 
 class ReturnOnRecord(_Model):

@@ -296,7 +296,9 @@ def _keep(portal: Portal, place: Place, screen: str, answers: Mapping[str, str],
     portal.store.save(place.location, place.kind, screen, answers, at=at, who="account", how=how)
 
 
-def _edit(portal: Portal, location: str, kind: str, screen: str, change: Mapping[str, str], at: str | None = None) -> None:
+def _edit(
+    portal: Portal, location: str, kind: str, screen: str, change: Mapping[str, str], at: str | None = None
+) -> None:
     """Change answers as a person does in another window."""
     before = portal.store.held(location, kind, screen).answers
     portal.store.save(location, kind, screen, {**before, **change}, at=at or instant(portal.clock()), who="person",

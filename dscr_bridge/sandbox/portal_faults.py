@@ -25,7 +25,7 @@ KINDS = {
     "mfa": "asks for a code at log-in",
     "slow": "waits `seconds`, then goes on as if nothing were wrong",
 }
-_NUMBER = {"whole": str.isdecimal, "decimal": lambda text: text.replace(".", "", 1).isdecimal()}
+_DOTS = {"whole": 0, "decimal": 1}  # how many dots a number may have
 
 
 class Answered(Exception):
@@ -77,7 +77,7 @@ def mistakes(screen: Screen, answers: Mapping[str, str]) -> str:
         answer = answers.get(question.key, "")
         if not answer and question.required:
             return f"Answer the question: {question.label}"
-        if answer and question.kind in _NUMBER and not _NUMBER[question.kind](answer):
+        if answer and question.kind in _DOTS and not answer.replace(".", "", _DOTS[question.kind]).isdecimal():
             return f"Give a number: {question.label}"
         if answer and question.options and answer not in question.options:
             return f"Choose one of the answers: {question.label}"

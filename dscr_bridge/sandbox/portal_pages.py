@@ -29,8 +29,8 @@ a { color: #1a4f8b } a:focus, button:focus, input:focus { outline: 3px solid #ff
 .said { border-left: 8px solid #1d5f3a; padding: .5rem 1rem; background: #eef5f0 }
 .wrong { border: 3px solid #a51c10; padding: .5rem 1rem } .name { width: 16rem }
 """
-_ABOUT = ('<p class="made">A simulation made by dscr-bridge. It is not Capacity Tracker, its screens were never seen by '
-          "those who made it, and nothing typed here reaches anybody.</p>")  # fmt: skip
+_ABOUT = ('<p class="made">A simulation made by dscr-bridge. It is not Capacity Tracker, its screens were never seen '
+          "by those who made it, and nothing typed here reaches anybody.</p>")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ def link(place: Place, said: str = "") -> str:
     """Ask which of the two quick answers is meant."""
     done = f'<div class="said" role="status">{text(said)}</div>' if said else ""
     return plain("Nothing to report, or nothing has changed", (
-        f'{done}<p>{text(place.called)}</p><form method="post"><button name="what" value="unchanged">Save the information '
-        'that you already hold</button> <button name="what" value="nil">Send a nil return</button></form>'
+        f'{done}<p>{text(place.called)}</p><form method="post"><button name="what" value="unchanged">'
+        'Save the information that you already hold</button> <button name="what" value="nil">Send a nil return'
+        "</button></form>"
     ))  # fmt: skip
 
 
@@ -169,7 +170,8 @@ def _form(token: str, fields: str, button: str) -> str:
 
 
 def _problem(words: str) -> str:
-    return f'<div class="wrong" role="alert"><strong>There is a problem</strong><p>{text(words)}</p></div>' if words else ""
+    said = f'<div class="wrong" role="alert"><strong>There is a problem</strong><p>{text(words)}</p></div>'
+    return said if words else ""
 
 
 def _updated(at: str | None) -> str:

@@ -103,7 +103,8 @@ _CARE_HOME = (
     Screen(
         "vaccination", "Vaccination", "Number of people vaccinated in this campaign.",
         tuple(
-            Question(f"{key}{n}", who, f"{who} with {says}", group=group)
+            # Only while the campaign is open does an answer have to be given.
+            Question(f"{key}{n}", who, f"{who} with {says}", group=group, required=False)
             for key, group, says in (("f", "Flu, this season", "this season's flu vaccination"),
                                      ("c", "COVID-19, seasonal booster", "the COVID-19 seasonal booster"))
             for n, who in enumerate(("Directly employed staff", "Agency or bank staff", "Residents"))
@@ -131,10 +132,13 @@ _HOME_CARE = (
                  "Packages handed back, NHS or council funded"),
             _one("self", "People who fund themselves whose package was handed back",
                  "Packages handed back, self-funded"),
-            _one("percent", "Percentage of packages handed back", "Packages handed back, per cent", "decimal"))),
+            _one("percent", "Percentage of packages handed back", "Packages handed back, per cent", "decimal",
+                 required=False))),
     Screen("vaccination", "Vaccination", "Number of people vaccinated in this campaign.",
-           (_one("flu", "Home care staff vaccinated against flu this season", "Home care staff, flu, this season"),
-            _one("covid", "Home care staff with a COVID-19 seasonal booster", "Home care staff, COVID-19, seasonal"))),
+           (_one("flu", "Home care staff vaccinated against flu this season", "Home care staff, flu, this season",
+                 required=False),
+            _one("covid", "Home care staff with a COVID-19 seasonal booster", "Home care staff, COVID-19, seasonal",
+                 required=False))),
 )  # fmt: skip
 
 SCREENS: Mapping[str, tuple[Screen, ...]] = {"care-home": _CARE_HOME, "home-care": _HOME_CARE}

@@ -40,7 +40,8 @@ class PortalStore:
 
     def held(self, location: str, kind: str, screen: str) -> Held:
         """Give what stands for a section."""
-        rows = self._all("SELECT * FROM standing WHERE location = ? AND kind = ? AND screen = ?", location, kind, screen)
+        one = "location = ? AND kind = ? AND screen = ?"
+        rows = self._all(f"SELECT * FROM standing WHERE {one}", location, kind, screen)  # noqa: S608
         return Held(json.loads(rows[0]["answers"]), rows[0]["at"] or None) if rows else Held()
 
     def begin(self, location: str, kind: str, screen: str, answers: Mapping[str, str]) -> None:

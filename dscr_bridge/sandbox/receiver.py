@@ -23,12 +23,16 @@ from dscr_bridge.sandbox.taking import Receiver
 from dscr_bridge.sandbox.tokens import Tokens
 
 
-def make(folder: Path, clock: Callable[[], datetime], levers: list[dict[str, Any]]) -> Flask:
+def make(
+    folder: Path, clock: Callable[[], datetime], levers: list[dict[str, Any]],
+    sleep: Callable[[float], None] = serving.wait,
+) -> Flask:  # fmt: skip
     """Make the receiver over its folder: `registry.json` is read from it, the store is kept in it."""
     known = registry.read(folder)
     tokens = Tokens(known.accounts, known.token_seconds)
-    receiver = Receiver(Store(folder), known, Levers(faults.KINDS, levers), tokens, clock)
+    receiver = Receiver(Store(folder), known, Levers(faults.KINDS, levers), tokens, clock, sleep)
     app = Flask("dscr_bridge.sandbox", static_folder=None)
+    app.extensions["receiver"] = receiver
     app.config["MAX_CONTENT_LENGTH"] = serving.MOST_BYTES
     _answer_in_the_contracts_words(app, receiver)
     _open_doors(app, receiver)

@@ -120,6 +120,11 @@ class Store:
         """Give every arrival in order."""
         return [dict(row) for row in self._all("SELECT at, key, body_sha256, outcome FROM arrival ORDER BY number")]
 
+    def last_arrival(self) -> tuple[int, str, str] | None:
+        """Give the number, key and outcome of the latest arrival."""
+        rows = self._all("SELECT number, key, outcome FROM arrival ORDER BY number DESC LIMIT 1")
+        return tuple(rows[0]) if rows else None
+
     def overview(self) -> list[dict[str, Any]]:
         """Give every section on record, without its figures, for the simulator's own page."""
         rows = self._all("SELECT window, location, care_type, section, revision, changed_by, last_updated, in_window, "
@@ -148,5 +153,6 @@ class Store:
 
 
 def _on_record(row: sqlite3.Row) -> dict[str, Any]:
-    columns = ("submission_id", "revision", "kind", "edition", "body_sha256", "last_updated", "changed_by", "reference")
+    columns = ("submission_id", "revision", "kind", "edition", "body_sha256", "last_updated", "changed_by", "reference",
+               "version")  # fmt: skip
     return {**{c: row[c] for c in columns}, "items": json.loads(row["items"]), "in_window": bool(row["in_window"])}

@@ -20,7 +20,8 @@ def return_document(checked: CheckedReturn) -> bytes:
     figures = [_figure(f) for f in ret.figures]
     document = {
         "location": ret.obligation.location, "care_type": ret.obligation.care_type, "window": ret.obligation.window,
-        "edition": ret.edition, "fingerprint": ret.fingerprint, "kind": ret.kind, "as_at": instant(ret.as_at),
+        "edition": ret.edition, "fingerprint": ret.fingerprint, "kind": ret.kind, "nil_reason": ret.nil_reason,
+        "as_at": instant(ret.as_at),
         "figures": figures, "context": dict(ret.context), "diagnostics": dict(ret.diagnostics),
         "sections": {name: list(items) for name, items in checked.sections.items()},
         "warnings": [asdict(p) for p in checked.warnings],
@@ -66,7 +67,8 @@ def receipt_of(
         "care_type": obligation.care_type.value, "window": obligation.window,
         "opens_on": window.opens_on.isoformat(), "closes_on": window.closes_on.isoformat(),
         "window_opens": _both(window.opens_at), "window_closes": _both(window.closes_at),
-        "kind": row.kind, "revision": row.revision, "submission_id": row.submission_id,
+        "kind": row.kind, "nil_reason": ret.get("nil_reason"),
+        "revision": row.revision, "submission_id": row.submission_id,
         "edition": row.edition, "fingerprint": row.fingerprint, "software": software,
         "channel": row.channel, "environment": row.environment, "approved_by": row.approved_by,
         "as_at": _both(row.as_at), "sent": _both(row.sent_at),
@@ -121,7 +123,8 @@ def _by_hand(events: tuple[Event, ...]) -> dict[str, Any] | None:
         return None
     body = confirmed[-1].body
     entered_at = datetime.fromisoformat(body["entered_at"])
-    return {"reference": body["reference"], "by": body["by"], "note": body["note"], "entered": _both(entered_at)}
+    return {"reference": body["reference"], "by": body["by"], "note": body["note"], "entered": _both(entered_at),
+            "attached": body.get("attached")}
 
 
 def _offset(events: tuple[Event, ...]) -> float | None:

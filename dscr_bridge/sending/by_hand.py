@@ -1,13 +1,15 @@
 """The way out that a person carries: a crib sheet is made, a person types it in, and confirms."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dscr_bridge.errors import AlreadyAccepted, ConfigError, WindowClosed
 from dscr_bridge.ledger.chain import stamp
 from dscr_bridge.ledger.rows import description
 from dscr_bridge.ledger.states import SETTLED, Happened, ObligationRow
-from dscr_bridge.returns import CheckedReturn, Obligation, figures_sha256
+from dscr_bridge.returns import CheckedReturn, Kind, Obligation, figures_sha256
 from dscr_bridge.sending.account import return_document
 from dscr_bridge.sending.job import Outcome, outcome, require_open
 from dscr_bridge.window import Window
@@ -20,32 +22,42 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def hand_out(
-    checked: CheckedReturn, ledger: "Ledger", world: World, *, window: Window, late: bool = False
-) -> Outcome:
-    """Store a return that a person will enter by hand; it waits, in state ready, for `confirm`.
+    checked: CheckedReturn, ledger: "Ledger", world: World, *, window: Window, late: bool = False,
+    channel: str = "by-hand", correct: bool = False,
+) -> Outcome:  # fmt: skip
+    """Store a return that a person will enter by hand or upload in a file; it waits, in state ready, for `confirm`.
 
-    The crib sheet itself is made by `submit.by_hand`.  The same figures are stored once.  Raises AlreadyAccepted or
-    WindowClosed.
+    The crib sheet itself is made by `submit.by_hand`, the file by `submit.bulk_file`.  The same figures are stored
+    once; `correct` hands out changed figures in place of those that were entered and confirmed.  Raises AlreadyAccepted
+    or WindowClosed.
     """
     ret = checked.checked
     require_open(window, world.now(), ret.obligation, late)
     with ledger.together():
         row = ledger.obligation(ret.obligation)
-        _require_unsettled(row)
-        waits = row.reason == "awaiting_confirmation" and row.figures_sha256 == figures_sha256(ret)
+        if not (correct and row.state in SETTLED and row.figures_sha256 != figures_sha256(ret)):
+            _require_unsettled(row)
+        elif ret.kind is not Kind.NIL:
+            ret = replace(ret, kind=Kind.CORRECTION)
+        same = row.figures_sha256 == figures_sha256(ret) and row.channel == channel
+        waits = row.reason == "awaiting_confirmation" and same
         if not waits:
             body = description(ret) | {
-                "revision": row.revision + 1, "channel": "by-hand", "simulated": world.simulated
-            }  # fmt: skip
-            row = ledger.record(ret.obligation, Happened.HANDED_OUT, body, return_document(checked))
+                "revision": row.revision + 1, "channel": channel, "simulated": world.simulated
+            } | ({"corrects": row.revision} if row.state in SETTLED else {})  # fmt: skip
+            document = return_document(replace(checked, checked=ret))
+            row = ledger.record(ret.obligation, Happened.HANDED_OUT, body, document)
         return outcome(row)
 
 
 def confirm(
     obligation: Obligation, ledger: "Ledger", world: World, *, reference: str, entered_at: datetime, by: str,
-    window: Window, note: str | None = None,
+    window: Window, note: str | None = None, attached: Mapping[str, Any] | None = None, any_time: bool = False,
 ) -> Outcome:  # fmt: skip
     """Record that a named person entered the return by hand at `entered_at`, with what the platform showed.
+
+    `attached` names a photo or PDF that is kept outside the ledger, with its fingerprint.  `any_time` is for what is
+    supplied after a notice: it counts whenever it was entered.
 
     Raises ConfigError without a name, a reference or an offset of the time, or for a time to come; WindowClosed when
     `entered_at` is not in the window; AlreadyAccepted when the return is on record already.
@@ -54,14 +66,15 @@ def confirm(
     if entered_at.tzinfo is None or entered_at > world.now() + _CLOCKS_DIFFER:
         what = "the time of entry lies in the future, or has no offset"
         raise _unusable(obligation, what, "Give the time at which it was saved.")
-    if not window.is_open(entered_at):
+    if not (window.is_open(entered_at) or (any_time and entered_at >= window.opens_at)):
         raise WindowClosed(
             obligation.id, "the time of entry is outside the reporting window.", "Nothing was recorded.",
             "Check the time that the platform shows; an entry outside the window does not count.",
         )  # fmt: skip
     with ledger.together():
         _require_unsettled(ledger.obligation(obligation))
-        body = {"reference": reference, "entered_at": stamp(entered_at), "by": by, "note": note}
+        body: dict[str, Any] = {"reference": reference, "entered_at": stamp(entered_at), "by": by, "note": note}
+        body |= {"attached": dict(attached)} if attached else {}
         return outcome(ledger.record(obligation, Happened.CONFIRMED_BY_HAND, body))
 
 

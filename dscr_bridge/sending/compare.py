@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dscr_bridge.returns import SectionPayload
+from dscr_bridge.returns import Kind, SectionPayload
 from dscr_bridge.submit import Standing
 from dscr_bridge.window import Window
 
@@ -25,7 +25,7 @@ def edited_since(
     standing: Mapping[str, Standing], bodies: Sequence[SectionPayload], as_at: datetime
 ) -> list[Difference]:
     """List what a person changed at the receiver after our figures were counted, to other values than ours."""
-    edited = {name for name, s in standing.items() if s.changed_by == "person" and s.last_updated > as_at}
+    edited = {name for name, s in standing.items() if s.changed_by == "person" and s.last_updated >= _second(as_at)}
     return differences(standing, [b for b in bodies if b.section in edited])
 
 
@@ -37,7 +37,7 @@ def stands_already(standing: Mapping[str, Standing], bodies: Sequence[SectionPay
 
 def sent_by_another(standing: Mapping[str, Standing], since: datetime) -> bool:
     """Say whether another ledger has sent something after our figures were counted."""
-    return any(s.changed_by == "api" and s.last_updated > since for s in standing.values())
+    return any(s.changed_by == "api" and s.last_updated >= _second(since) for s in standing.values())
 
 
 def differences(standing: Mapping[str, Standing], bodies: Sequence[SectionPayload]) -> list[Difference]:
@@ -45,7 +45,10 @@ def differences(standing: Mapping[str, Standing], bodies: Sequence[SectionPayloa
     found: list[Difference] = []
     for body in bodies:
         there = standing[body.section].items if body.section in standing else {}
-        for item, ours in json.loads(body.body)["items"].items():
+        sent = json.loads(body.body)
+        if sent["kind"] == Kind.NIL and (body.section not in standing or standing[body.section].kind != Kind.NIL):
+            found.append(Difference(body.section, "kind", "nil", "figures" if there else None))
+        for item, ours in sent["items"].items():
             if _figure(ours) != _figure(there.get(item)):
                 found.append(Difference(body.section, item, _figure(ours), _figure(there.get(item))))
     return found
@@ -54,6 +57,11 @@ def differences(standing: Mapping[str, Standing], bodies: Sequence[SectionPayloa
 def in_window(standing: Standing, window: Window) -> bool:
     """Say whether the receiver credits the section to the window and its own stamp agrees."""
     return standing.in_window and window.is_open(standing.last_updated)
+
+
+def _second(at: datetime) -> datetime:
+    """Give the beginning of the second: the receiver stamps to the second, so its stamp may look older than it is."""
+    return at.replace(microsecond=0)
 
 
 def _figure(sent: Any) -> Any:

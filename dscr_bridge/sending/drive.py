@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dscr_bridge.errors import (
@@ -24,6 +25,7 @@ from dscr_bridge.returns import CheckedReturn, Kind, Obligation, SectionPayload,
 from dscr_bridge.sending import compare
 from dscr_bridge.sending.account import return_document
 from dscr_bridge.sending.job import (
+    LEASE,
     Job,
     Note,
     Outcome,
@@ -33,7 +35,9 @@ from dscr_bridge.sending.job import (
     later,
     outcome,
     parts,
+    receiver_ahead,
     require_open,
+    surely_since,
     word,
 )
 from dscr_bridge.sending.rounds import UNRESOLVED, drive
@@ -62,7 +66,7 @@ def send(
     require_open(window, world.now(), obligation, late)
     with claimed(obligation, ledger, channel, world, window, owner, late) as job:
         row = ledger.obligation(obligation)
-        if under_way(row) and not _replaceable(row, checked):
+        if under_way(row) and not _replaceable(row, checked, channel):
             return drive(job)
         if row.state in TAKEN:
             _require_correction(row, checked, channel, correct)
@@ -85,6 +89,20 @@ def resume(
         return drive(job)
 
 
+def knock(
+    obligation: Obligation, ledger: "Ledger", channel: Channel, world: World, *, window: Window, owner: str
+) -> bool:  # fmt: skip
+    """Say whether the receiver answers, so that no source is read again for one that does not; that is written down."""
+    try:
+        with claimed(obligation, ledger, channel, world, window, owner, late=False) as job:
+            _look(job)
+    except ReceiverUnavailable:
+        return False
+    except (SubmissionRefused, WindowClosed):
+        pass  # it answers; what it says is heard again, with the figures at hand
+    return True
+
+
 def under_way(row: ObligationRow) -> bool:
     """Say whether a revision has stored bytes that still have to be sent, asked about or read back."""
     if row.state is ObligationState.MISSED:  # a late receipt may still show that it was in time
@@ -92,10 +110,11 @@ def under_way(row: ObligationRow) -> bool:
     return bool(row.sections) and (row.state in UNDER_WAY or row.state is ObligationState.ACCEPTED)
 
 
-def _replaceable(row: ObligationRow, checked: CheckedReturn) -> bool:
-    """Say whether other figures may take the place of those under way: only while surely nothing has arrived."""
+def _replaceable(row: ObligationRow, checked: CheckedReturn, channel: Channel) -> bool:
+    """Say whether other figures, or another channel, may take the place: only while surely nothing has arrived."""
     nothing_arrived = all(s.state is SectionState.NOT_SENT for s in row.sections)
-    return row.state is ObligationState.RETRYING and nothing_arrived and not _same_figures(row, checked)
+    other = not _same_figures(row, checked) or row.channel != channel.name
+    return row.state is ObligationState.RETRYING and nothing_arrived and other
 
 
 def _same_figures(row: ObligationRow, checked: CheckedReturn) -> bool:
@@ -115,11 +134,13 @@ def _require_correction(row: ObligationRow, checked: CheckedReturn, channel: Cha
 def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) -> Outcome:
     """Look at what stands there, make the bytes durable, then send."""
     answer, standing = _look(job)
+    job.ahead = receiver_ahead(answer)
     revision = max([row.revision, *(s.revision for s in standing.values())]) + 1
     submission_id = ":".join((*parts(job.obligation), str(revision)))
     bodies = payloads(checked, submission_id, software)
     looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
-    held = _clash(row, standing, bodies, checked)
+    as_at = surely_since(checked.checked.as_at, answer)
+    held = _clash(row, standing, bodies, as_at)
     if held is not None:
         about = description(checked.checked) | {"revision": row.revision}
         return outcome(job.note(looked, (Happened.HELD, about | held, return_document(checked))))
@@ -127,6 +148,14 @@ def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) 
         "revision": revision, "submission_id": submission_id, "channel": job.channel.name,
         "environment": job.channel.environment, "simulated": _is_simulated(job),
     }  # fmt: skip
+    if _another_is_sending(row, standing, bodies, as_at, answer):
+        error = ReceiverUnavailable(
+            job.obligation.id, "another bridge is sending this return at this moment.",
+            "Nothing was sent by this one; it looks again by itself.",
+            "Do nothing, if you know of the other bridge; else stop one of the two.",
+        )  # fmt: skip
+        job.note(looked, (Happened.NOT_BEGUN, {"refused": False, **later(job, error)}, None))
+        raise error
     if row.state not in TAKEN and compare.stands_already(standing, bodies, job.window):
         adopted = facts | _adopted(standing, bodies)
         return outcome(job.note(looked, (Happened.ADOPTED, adopted, return_document(checked))))
@@ -152,17 +181,32 @@ def _look(job: Job) -> tuple[Answer, Mapping[str, Standing]]:
 
 
 def _clash(
-    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], checked: CheckedReturn
+    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], as_at: datetime
 ) -> dict[str, Any] | None:
     """Say why these figures may not take the place of what stands there; None when they may."""
-    as_at = checked.checked.as_at
     edited = compare.edited_since(standing, bodies, as_at)
     if edited:
         return hold("edited_by_person", edited)
-    ours = {s.submission_id for s in standing.values()} <= {None, row.submission_id}
-    if not ours and compare.sent_by_another(standing, as_at) and (other := compare.differences(standing, bodies)):
+    there = [b for b in bodies if b.section in standing]
+    if _by_another(row, standing, as_at) and (other := compare.differences(standing, there)):
         return hold("sent_by_another_bridge", other)
     return None
+
+
+def _another_is_sending(
+    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], as_at: datetime,
+    answer: Answer,
+) -> bool:  # fmt: skip
+    """Say whether another ledger's bridge has sent some sections just now, and the rest may be on their way."""
+    if not _by_another(row, standing, as_at) or all(b.section in standing for b in bodies):
+        return False
+    newest = max(s.last_updated for s in standing.values())
+    return newest > answer.came_at + receiver_ahead(answer) - LEASE
+
+
+def _by_another(row: ObligationRow, standing: Mapping[str, Standing], as_at: datetime) -> bool:
+    ours = {s.submission_id for s in standing.values()} <= {None, row.submission_id}
+    return not ours and compare.sent_by_another(standing, as_at)
 
 
 def _adopted(standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from dscr_bridge.world import World
 if TYPE_CHECKING:
     from dscr_bridge.ledger.store import Ledger
 
-LEASE = timedelta(minutes=4)      # longer than one section can take; a crashed process blocks no longer than this
+_AN_HOUR = timedelta(hours=1)
+LEASE = timedelta(minutes=4)  # longer than one section can take; a crashed process blocks no longer than this
 
 # What happened, with its facts and the bytes that belong to it.
 Note = tuple[Happened, Mapping[str, Any], bytes | None]
@@ -44,8 +45,8 @@ class Outcome:
     obligation: Obligation
     state: ObligationState
     revision: int
-    reason: str | None = None          # a closed word, for example awaiting_confirmation
-    next_at: datetime | None = None    # when it is worth asking again
+    reason: str | None = None  # a closed word, for example awaiting_confirmation
+    next_at: datetime | None = None  # when it is worth asking again
 
 
 @dataclass
@@ -59,11 +60,12 @@ class Job:
     window: Window
     owner: str
     late: bool
-    fresh: bool = False                                   # this process wrote the intent: nothing can have gone yet
-    held: bool = True                                     # the lease is still ours to give back
-    until: datetime | None = None                         # nobody else can have it before
+    fresh: bool = False  # this process wrote the intent: nothing can have gone yet
+    held: bool = True  # the lease is still ours to give back
+    until: datetime | None = None  # nobody else can have it before
     bodies: dict[str, bytes] = field(default_factory=dict)  # by hash, so that they are not read again and again
-    pending: list[Note] = field(default_factory=list)    # what the next commit writes as well
+    pending: list[Note] = field(default_factory=list)  # what the next commit writes as well
+    ahead: timedelta = timedelta(0)  # by how much the receiver's clock runs before ours
 
     def note(self, *notes: Note, kept: tuple[bytes, ...] = (), last: bool = False) -> ObligationRow:
         """Write what happened, with what was pending, in one commit; the `last` ends the lease."""
@@ -89,7 +91,11 @@ class Job:
         """Say when this return is tried again."""
         attempts = self.ledger.obligation(self.obligation).attempts + 1
         jitter = int.from_bytes(self.world.random_bytes(2)) / 65535
-        return next_attempt(self.world.now(), self.window.closes_at, attempts, wish, jitter)
+        now, closes_at = self.world.now(), self.window.closes_at
+        at = next_attempt(now, closes_at, attempts, wish, jitter)
+        # The window closes by the receiver's clock: one that runs ahead leaves less time than ours says.
+        sooner = closes_at - self.ahead
+        return min(at, next_attempt(now, sooner, attempts, wish, jitter)) if now < sooner < closes_at else at
 
 
 @contextmanager
@@ -102,7 +108,8 @@ def claimed(
     if not ledger.claim(obligation, mine, LEASE):
         raise ReceiverUnavailable(
             obligation.id, "another copy of the bridge is sending this return at this moment.",
-            "Nothing was sent by this one; it looks again by itself.", "Do nothing, if you know of the other copy; else stop one of the two.",
+            "Nothing was sent by this one; it looks again by itself.",
+            "Do nothing, if you know of the other copy; else stop one of the two.",
         )  # fmt: skip
     job = Job(obligation, ledger, channel, world, window, mine, late)
     try:
@@ -124,7 +131,11 @@ def require_open(window: Window, now: datetime, obligation: Obligation, late: bo
     early = now < window.opens_at
     day = window.opens_on if early else window.closes_on
     when = f"{'opens' if early else 'closed'} on {day.day} {day:%B %Y}"
-    do = "Wait until it opens." if early else f"Send it late with `dscr-bridge submit --late --window {obligation.window}`."
+    do = (
+        "Wait until it opens."
+        if early
+        else f"Send it late with `dscr-bridge submit --late --window {obligation.window}`."
+    )
     raise WindowClosed(obligation.id, f"the reporting window {when}.", "Nothing was sent.", do)
 
 
@@ -161,6 +172,20 @@ def answer_body(answer: Answer) -> dict[str, Any]:
     """Say of an answer when it came, by both clocks."""
     clock = None if answer.receiver_clock is None else stamp(answer.receiver_clock)
     return {"status": answer.status, "came_at": stamp(answer.came_at), "receiver_clock": clock}
+
+
+def receiver_ahead(answer: Answer) -> timedelta:
+    """Say by how much the receiver's clock runs before ours, an hour at most: beyond that it is no clock to go by.
+
+    HTTP dates have no fraction, so up to two seconds are agreement.
+    """
+    ahead = (answer.receiver_clock or answer.came_at) - answer.came_at
+    return min(max(ahead, -_AN_HOUR), _AN_HOUR) if abs(ahead) > timedelta(seconds=2) else timedelta(0)
+
+
+def surely_since(at: datetime, answer: Answer) -> datetime:
+    """Give what an instant of ours was at the earliest by the receiver's clock, to compare its stamps with."""
+    return at + min(receiver_ahead(answer), timedelta(0))
 
 
 def later(job: Job, error: BridgeError) -> dict[str, Any]:

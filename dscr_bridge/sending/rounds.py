@@ -1,5 +1,6 @@
 """Send the sections of one return, resolve what is unknown, and read the whole back."""
 
+from typing import Any
 
 from dscr_bridge import log
 from dscr_bridge.errors import (
@@ -28,8 +29,10 @@ from dscr_bridge.sending.job import (
     hold,
     later,
     outcome,
+    receiver_ahead,
     require_open,
     submission_id_of,
+    surely_since,
     word,
 )
 from dscr_bridge.submit import Answer, SectionReceipt, Superseded
@@ -53,13 +56,40 @@ def drive(job: Job) -> Outcome:
 
 
 def _round(job: Job) -> Outcome:
+    fresh = job.fresh
     row = _resolve(job)
     if row.state is ObligationState.HELD:
         return outcome(row)
-    for section in row.sections:
-        if section.state not in DONE and (held := _send_section(job, row, section)) is not None:
+    left = [s for s in row.sections if s.state not in DONE]
+    if left and not fresh and (held := _look_again(job, row, left)) is not None:
+        return held
+    for section in left:
+        if (held := _send_section(job, row, section)) is not None:
             return held
     return _read_back(job)
+
+
+def _look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> Outcome | None:
+    """Look what stands there before sending what waited: a person may have typed the figures in meanwhile."""
+    which: dict[str, Any] = {"section": left[0].section}
+    try:
+        require_open(job.window, job.world.now(), job.obligation, job.late)
+        answer = job.channel.read_back(job.obligation)
+        standing = job.channel.read_standing(answer, job.obligation)
+    except ReceiverUnavailable as error:
+        which["not_begun"] = [s.section for s in left[1:]]
+        job.note((Happened.NOT_SENT, which | later(job, error), None))
+        raise
+    except (SubmissionRefused, WindowClosed) as error:
+        job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
+        raise
+    job.ahead = receiver_ahead(answer)
+    assert row.as_at is not None  # noqa: S101  (whatever has sections has one)
+    edited = compare.edited_since(standing, [body_of(job, s) for s in left], surely_since(row.as_at, answer))
+    if not edited:
+        return None
+    looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
+    return outcome(job.note(looked, (Happened.HELD, hold("edited_by_person", edited), None)))
 
 
 def _resolve(job: Job) -> ObligationRow:

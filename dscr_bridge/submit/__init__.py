@@ -33,6 +33,7 @@ class Capabilities:
     correctable: bool                          # a second revision inside the window is allowed
     overwrites: bool                           # a sent section replaces what stands there, a person's edit too
     by_person: bool = False                    # a person carries the figures: nothing is sent by this program
+    nil: bool = True                           # a nil return can go this way
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Standing:
     changed_by: str            # api or person
     in_window: bool
     reference: str
+    kind: str | None = None    # full, unchanged, nil or correction, where the receiver tells
+    version: int | None = None  # how often it was changed, where the receiver tells
 
 
 class Channel(Protocol):
@@ -130,6 +133,10 @@ class AskedToWait(ReceiverUnavailable):
         """Make the error with the wait that was asked for, already capped."""
         super().__init__(where, what, now, do)
         self.wait = wait
+
+
+class ChangedMeanwhile(ReceiverUnavailable):
+    """Somebody changed the section after we looked at it; nothing was stored, and we have to look again."""
 
 
 class Superseded(SubmissionRefused):

@@ -56,6 +56,8 @@ class _Section(_Model):
     changed_by: Literal["api", "person"]
     in_window: bool
     reference: Reference | None
+    kind: Code | None = None
+    version: Annotated[int, Field(ge=1)] | None = None
 
 
 class _Return(_Model):
@@ -136,7 +138,7 @@ def _standing(name: str, found: _Section) -> Standing:
     last: datetime = found.last_updated
     return Standing(
         name, items, found.submission_id, found.revision, found.body_sha256, last, found.changed_by, found.in_window,
-        found.reference or "",
+        found.reference or "", found.kind, found.version,
     )  # fmt: skip
 
 

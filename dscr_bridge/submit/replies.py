@@ -17,7 +17,7 @@ from dscr_bridge.errors import (
     SubmissionUnknown,
     WindowClosed,
 )
-from dscr_bridge.submit import AskedToWait, SectionReceipt, Superseded, answers
+from dscr_bridge.submit import AskedToWait, ChangedMeanwhile, SectionReceipt, Superseded, answers
 
 MOST_WAIT = timedelta(hours=1)  # of a Retry-After that is believed
 _ITEM = re.compile(r"[a-z]{2}_[a-z0-9_]{1,77}")
@@ -86,6 +86,12 @@ def _refusal(problem: answers.Problem, where: str) -> BridgeError:
         return WindowClosed(
             where, "the receiver says that the reporting window is not open.", "Nothing was accepted.",
             "Compare this computer's clock and the window (`dscr-bridge windows`) with the receiver's.",
+        )  # fmt: skip
+    if problem.word == "changed-meanwhile":
+        return ChangedMeanwhile(
+            where, "somebody changed this section after we looked at it.",
+            "Nothing was overwritten; the bridge looks again.",
+            "Do nothing for now; if the figures differ, the bridge shows both.",
         )  # fmt: skip
     if problem.word == "superseded":
         return Superseded(

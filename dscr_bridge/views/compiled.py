@@ -30,8 +30,11 @@ class CompiledViews:
         return frozenset(self.roots)
 
     def elements(self, resource: str) -> tuple[str, ...]:
-        """Give the top-level elements that views read of a type, as `_elements` names them; raises KeyError."""
-        return tuple(sorted({node.asked for node in self.roots[resource].children.values()}))
+        """Give the top-level elements that views read of a type, as `_elements` names them; raises KeyError.
+
+        A choice (deceased[x]) is named by its base and by its names in JSON: servers were met that know only these.
+        """
+        return tuple(sorted({n for name, node in self.roots[resource].children.items() for n in (node.asked, name)}))
 
     def columns(self, view: str) -> tuple[str, ...]:
         """Give the names of the cells of a view's rows; raises KeyError."""

@@ -3,7 +3,6 @@
 Sessions live in this process's memory: a restart signs everybody out.  A cookie holds nothing but a random id.
 """
 
-import hmac
 import secrets
 import threading
 from collections import deque
@@ -12,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dscr_bridge.config import Config
+from dscr_bridge.web import links
 from dscr_bridge.web.accounts import Account, Role
 
-TRIES = 5                                # wrong passwords for one user name, before it waits
+TRIES = 5  # wrong passwords for one user name, before it waits
 TRIES_FROM_ONE_ADDRESS = 20
 LOCKED_FOR = timedelta(minutes=15)
 MOST_SESSIONS = 500
-TOKEN_LASTS = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -68,31 +67,34 @@ class Session:
 class Door:
     """Lets people in and remembers them."""
 
-    def __init__(self, now: Callable[[], datetime], *, idle: timedelta, longest: timedelta) -> None:
-        """Say how long a session lasts, untouched and at all."""
-        self._now, self._idle, self._longest = now, idle, longest
+    def __init__(self, now: Callable[[], datetime], key: str, *, idle: timedelta, longest: timedelta) -> None:
+        """Say how long a session lasts, untouched and at all; `key` signs the one-time tokens."""
+        self._now, self._key, self._idle, self._longest = now, key, idle, longest
+        self._began = now()
         self._sessions: dict[str, Session] = {}
-        self._tokens: dict[str, datetime] = {}
+        self._used: set[str] = set()
         self._wrong: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
 
     def token(self) -> str:
-        """Make a one-time token for the address that is printed at start."""
-        token = secrets.token_urlsafe(24)
-        with self._lock:
-            self._tokens[token] = self._now() + TOKEN_LASTS
-        return token
+        """Make a one-time token for the address that is printed."""
+        return links.entry(self._key, self._now())
 
     def holds(self, token: str) -> bool:
         """Say whether a token is still good, without using it up: a preview of the address must not burn it."""
-        with self._lock:
-            return any(hmac.compare_digest(t, token) and self._now() < end for t, end in self._tokens.items())
+        found = links.entry_read(self._key, token, self._now())
+        with self._lock:  # a token from before this start may have been used then, which nobody remembers
+            return found is not None and found[1] >= int(self._began.timestamp()) and found[0] not in self._used
 
     def use(self, token: str) -> bool:
         """Use a token up; False when it is not good."""
+        good = self.holds(token)
+        found = links.entry_read(self._key, token, self._now())
         with self._lock:
-            found = next((t for t in self._tokens if hmac.compare_digest(t, token)), None)
-            return found is not None and self._now() < self._tokens.pop(found)
+            if not good or found is None or found[0] in self._used:
+                return False
+            self._used.add(found[0])
+            return True
 
     def let_in(self, person: Person) -> Session:
         """Begin a session, always under a new id."""

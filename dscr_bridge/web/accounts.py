@@ -23,10 +23,10 @@ STANDINGS = ("nominated individual", "registered manager", "delegate")
 class Role(StrEnum):
     """What somebody may do.  Supplier and admin can never approve an edition, a definition or a figure."""
 
-    VIEWER = "viewer"      # an auditor: sees, changes nothing
+    VIEWER = "viewer"  # an auditor: sees, changes nothing
     APPROVER = "approver"  # a person of the provider: answers, approves, holds
     SUPPLIER = "supplier"  # sees states and sources, runs the drill
-    ADMIN = "admin"        # as a supplier, and keeps the accounts
+    ADMIN = "admin"  # as a supplier, and keeps the accounts
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Account:
     user: str
     name: str
     role: Role
-    password: str                     # an argon2id hash
-    standing: str = ""                # for an approver: nominated individual, registered manager or delegate
-    delegated_by: str = ""            # for a delegate: the nominated individual who delegated, on record
-    scope: tuple[str, ...] = ()       # CQC provider or location ids; everything when empty
-    key: str = ""                     # SHA-256 of the key for the local API, if there is one
+    password: str  # an argon2id hash
+    standing: str = ""  # for an approver: nominated individual, registered manager or delegate
+    delegated_by: str = ""  # for a delegate: the nominated individual who delegated, on record
+    scope: tuple[str, ...] = ()  # CQC provider or location ids; everything when empty
+    key: str = ""  # SHA-256 of the key for the local API, if there is one
 
     def __post_init__(self) -> None:
         """Refuse an approver who stands for nobody."""

@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeVar, cast
 
 from flask import Blueprint, abort, g, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.json_schema import models_json_schema
 
 from dscr_bridge import acting
 from dscr_bridge.returns import Obligation, figures_sha256, instant, number
@@ -258,6 +257,8 @@ def _offset(text: str) -> int:
 @cache
 def openapi() -> dict[str, Any]:
     """Give the OpenAPI 3.1 document of this API, from its models."""
+    from pydantic.json_schema import models_json_schema  # only the documentation needs it
+
     models = (Status, OneReturn, Approval, Hold, Acceptance, Trouble)
     _, schemas = models_json_schema([(m, "serialization") for m in models], ref_template="#/components/schemas/{model}")
     where = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}, "example": e}
@@ -300,8 +301,13 @@ def _operation(says: str, answer: str, parameters: list[Any], body: str | None =
     def of(model: str) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
 
-    troubles = {"401": "No valid key", "403": "Not for this role", "404": "No such return", "409": "It cannot be done now",
-                "429": "Too many wrong keys"}  # fmt: skip
+    troubles = {
+        "401": "No valid key",
+        "403": "Not for this role",
+        "404": "No such return",
+        "409": "It cannot be done now",
+        "429": "Too many wrong keys",
+    }
     responses: dict[str, Any] = {"200": {"description": "Done", "content": of(answer)}}
     responses |= {code: {"description": words_, "content": of("Trouble")} for code, words_ in troubles.items()}
     made: dict[str, Any] = {"summary": says, "parameters": parameters, "responses": responses}

@@ -72,7 +72,9 @@ def signed_in(page: _Page) -> _Page:
     @wraps(page)
     def asked(*args: Any, **named: Any) -> Any:
         if g.session is None:
-            return redirect(url_for("door.sign_in", then=request.full_path.rstrip("?") if request.method == "GET" else "/"))
+            return redirect(
+                url_for("door.sign_in", then=request.full_path.rstrip("?") if request.method == "GET" else "/")
+            )
         return page(*args, **named)
 
     return cast(_Page, asked)
@@ -94,8 +96,11 @@ def only(allowed: Callable[[Person], bool], why: str) -> Callable[[_Page], _Page
     return on
 
 
-approvers_only = only(lambda p: p.approves, "Only a named person of the provider answers, approves and holds; a supplier, "
-                                            "an administrator or an auditor cannot.")  # fmt: skip
+approvers_only = only(
+    lambda p: p.approves,
+    "Only a named person of the provider answers, approves and holds; a supplier, "
+    "an administrator or an auditor cannot.",
+)
 
 
 def mine(location_id: str) -> tuple[Provider, Location]:
@@ -150,7 +155,9 @@ def _refuse_forged(desk: Desk, session: Session | None) -> None:
         abort(403, "The form did not come from these pages.")
     expected = session.csrf if session else request.cookies.get(f"{cookie_name(desk)}-form", "")
     if not expected or not hmac.compare_digest(expected.encode(), request.form.get("csrf", "").encode()):
-        abort(403, "The form is too old or did not come from these pages. Go back, load the page again and try once more.")
+        abort(
+            403, "The form is too old or did not come from these pages. Go back, load the page again and try once more."
+        )
 
 
 def cookie_name(desk: Desk) -> str:

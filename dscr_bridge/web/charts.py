@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 640, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 16, 38
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def months(title: str, states: Sequence[tuple[str, str, str]]) -> Markup:
     marks = {"good": "\N{CHECK MARK}", "bad": "\N{MULTIPLICATION X}", "look": "!", "none": "\N{EN DASH}"}
     parts = []
     for n, (name, tone, _said) in enumerate(states):
-        x = 4 + n * step
+        x, odd = 4 + n * step, " chart-odd" if n % 2 else ""
         parts.append(
             f'<rect class="chart-month chart-{tone}" x="{x + 2:.1f}" y="4" width="{step - 4:.1f}" height="44" rx="3"/>'
             f'<text class="chart-mark chart-mark-{tone}" x="{x + step / 2:.1f}" y="33">{marks[tone]}</text>'
-            f'<text class="chart-label" x="{x + step / 2:.1f}" y="68">{escape(name)}</text>'
+            f'<text class="chart-label{odd}" x="{x + step / 2:.1f}" y="70">{escape(name)}</text>'
         )
     return _svg(title, parts, height=78)
 
@@ -66,11 +66,15 @@ def beds(title: str, kinds: Sequence[tuple[str, int]]) -> Markup:
     for n, kind in enumerate(squares):
         x, y = (n % across) * size, (n // across) * size
         side = size - 5
-        parts.append(f'<rect class="bed bed-{escape(kind)}" x="{x + 2}" y="{y + 2}" width="{side}" height="{side}" rx="3"/>')
+        parts.append(
+            f'<rect class="bed bed-{escape(kind)}" x="{x + 2}" y="{y + 2}" width="{side}" height="{side}" rx="3"/>'
+        )
         if kind != "accepting":
             letter = {"occupied": "O", "reserved": "R"}.get(kind, "\N{EN DASH}")
             middle = x + size / 2 - 0.5
-            parts.append(f'<text class="bed-letter bed-letter-{escape(kind)}" x="{middle}" y="{y + 19}">{letter}</text>')
+            parts.append(
+                f'<text class="bed-letter bed-letter-{escape(kind)}" x="{middle}" y="{y + 19}">{letter}</text>'
+            )
     return _svg(title, parts, width=across * size, height=rows * size)
 
 
@@ -90,7 +94,8 @@ def _frame(columns: Sequence[str], top: float, unit: str) -> str:
     for n, name in enumerate(columns):
         if n % every == 0:
             x = _x(n, len(columns))
-            parts.append(f'<text class="chart-label" x="{x:.1f}" y="{HEIGHT - 12}">{escape(name)}</text>')
+            odd = " chart-odd" if n % 2 else ""  # on a phone there is room for every other one
+            parts.append(f'<text class="chart-label{odd}" x="{x:.1f}" y="{HEIGHT - 10}">{escape(name)}</text>')
     return "".join(parts)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.ledger import SETTLED, ObligationRow, ObligationState
+from dscr_bridge.reading import rows_of
 from dscr_bridge.returns import Obligation
 from dscr_bridge.web import words
 from dscr_bridge.web.charts import Line
@@ -17,8 +18,10 @@ from dscr_bridge.window import named_window
 
 MONTHS = 12
 # Rates are a part over a whole, of one return: published figures are set beside them as rates only.
-WORKFORCE = {"Directly employed": ("ch_staff_direct_nurses", "ch_staff_direct_care", "ch_staff_direct_noncare"),
-             "Agency or bank": ("ch_staff_agency_nurses", "ch_staff_agency_care", "ch_staff_agency_noncare")}  # fmt: skip
+WORKFORCE = {
+    "Directly employed": ("ch_staff_direct_nurses", "ch_staff_direct_care", "ch_staff_direct_noncare"),
+    "Agency or bank": ("ch_staff_agency_nurses", "ch_staff_agency_care", "ch_staff_agency_noncare"),
+}
 HOME_WORKFORCE = {"Care workers": ("hc_staff_care_workers",)}
 FLU = {"Directly employed staff": ("ch_vax_flu_direct",), "Agency or bank staff": ("ch_vax_flu_agency",),
        "Residents": ("ch_vax_flu_residents",)}  # fmt: skip
@@ -69,7 +72,9 @@ def of(desk: Desk, obligation: Obligation) -> Told:
     figures = [_figures(desk, m.row) for m in months]
     home = obligation.care_type.value == "home_care"
     occupied, capacity = _series(figures, "ch_beds_occupied"), _series(figures, "ch_beds_max_capacity")
-    rate = tuple(round(100 * o / c, 1) if o is not None and c else None for o, c in zip(occupied, capacity, strict=True))
+    rate = tuple(
+        round(100 * o / c, 1) if o is not None and c else None for o, c in zip(occupied, capacity, strict=True)
+    )
     published = published_rates(desk.settings.published)
     beside = tuple(Line(p.name, tuple(p.values.get(m.window) for m in months), published=True) for p in published)
     return Told(
@@ -82,8 +87,7 @@ def of(desk: Desk, obligation: Obligation) -> Told:
 
 def months_of(desk: Desk, obligation: Obligation) -> tuple[Month, ...]:
     """List the last twelve months of a return up to this window, those without any trace included."""
-    rows = {r.obligation.window: r for r in desk.bridge.ledger.obligations(location=obligation.location)
-            if r.obligation.care_type is obligation.care_type}  # fmt: skip
+    rows = {r.obligation.window: r for r in rows_of(desk.bridge, obligation.location, obligation.care_type)}
     year, month = int(obligation.window[:4]), int(obligation.window[5:])
     found = []
     for n in reversed(range(MONTHS)):
@@ -108,8 +112,12 @@ def published_rates(path: Path | None) -> tuple[Published, ...]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         found = None
     if found is None or any(not isinstance(p.published_on, date) or not _are_rates(p) for p in found):
-        raise ConfigError(path.name, "the published rates cannot be read.", "They are not shown.",
-                          "Each [[rate]] needs name, source, published_on and values by month, from 0 to 100.")
+        raise ConfigError(
+            path.name,
+            "the published rates cannot be read.",
+            "They are not shown.",
+            "Each [[rate]] needs name, source, published_on and values by month, from 0 to 100.",
+        )
     return found
 
 

@@ -14,7 +14,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
 LASTS = timedelta(hours=72)
-_SALT = "dscr-bridge one return"
+ENTRY_LASTS = timedelta(minutes=30)
+_SALT, _ENTRY_SALT = "dscr-bridge one return", "dscr-bridge one-time entry"
 
 
 def secret(folder: Path) -> str:
@@ -43,9 +44,23 @@ def read(key: str, token: str, at: datetime) -> tuple[str, str, str] | None:
     return (found[0], found[1], found[2]) if isinstance(found, list) and len(found) == 3 else None
 
 
-def _serializer(key: str, at: datetime) -> URLSafeTimedSerializer:
+def entry(key: str, at: datetime) -> str:
+    """Make a token that lets one person in, once, on this machine."""
+    return str(_serializer(key, at, _ENTRY_SALT).dumps([secrets.token_urlsafe(12), int(at.timestamp())]))
+
+
+def entry_read(key: str, token: str, at: datetime) -> tuple[str, int] | None:
+    """Give the mark of an entry token and when it was made; nothing when it is not genuine or too old."""
+    try:
+        found: Any = _serializer(key, at, _ENTRY_SALT).loads(token, max_age=int(ENTRY_LASTS.total_seconds()))
+    except BadSignature:
+        return None
+    return (str(found[0]), int(found[1])) if isinstance(found, list) and len(found) == 2 else None
+
+
+def _serializer(key: str, at: datetime, salt: str = _SALT) -> URLSafeTimedSerializer:
     class _AtThatTime(TimestampSigner):
         def get_timestamp(self) -> int:
             return int(at.timestamp())
 
-    return URLSafeTimedSerializer(key, salt=_SALT, signer=_AtThatTime)
+    return URLSafeTimedSerializer(key, salt=salt, signer=_AtThatTime)

@@ -23,9 +23,9 @@ class Question:
     value: str
     said_by: str
     said_at: datetime | None
-    holds: bool               # what was said still holds: nothing has to be done
-    last_return: str          # the figure of the last return, where there was one
-    why: str                  # why a person is asked
+    holds: bool  # what was said still holds: nothing has to be done
+    last_return: str  # the figure of the last return, where there was one
+    why: str  # why a person is asked
 
 
 def questions(desk: Desk, obligation: Obligation) -> list[Question]:

@@ -57,10 +57,17 @@ def past(location_id: str, care_type: str) -> Any:
     provider, location, obligation = my_return(location_id, care_type)
     told = history.of(the_desk(), obligation)
     return render_template(
-        "history.html", provider=provider, location=location, obligation=obligation, told=told,
-        month_marks=[(m.label, m.tone, m.said) for m in told.months], people_lines=(charts.Line("People", told.people),),
-        rate_rows=_rows(told.rates), workforce_rows=_rows(told.workforce), flu_rows=_rows(told.flu),
-    )  # fmt: skip
+        "history.html",
+        provider=provider,
+        location=location,
+        obligation=obligation,
+        told=told,
+        month_marks=[(m.label, m.tone, m.said) for m in told.months],
+        people_lines=(charts.Line("People", told.people),),
+        rate_rows=_rows(told.rates),
+        workforce_rows=_rows(told.workforce),
+        flu_rows=_rows(told.flu),
+    )
 
 
 @pages.get("/location/<location_id>/<care_type>/evidence/<month>.zip")
@@ -106,7 +113,9 @@ def inspection(location_id: str) -> Any:
     ledger = desk.bridge.ledger
     window = desk.bridge.window()
     edition = mapping.edition_for(window.opens_on)
-    months = {c: history.months_of(desk, Obligation(location.location_id, c, window.month)) for c in location.care_types}
+    months = {
+        c: history.months_of(desk, Obligation(location.location_id, c, window.month)) for c in location.care_types
+    }
     decisions = [*ledger.decisions(f"provider:{provider.id}"), *ledger.decisions(location.id)]
     return render_template(
         "inspection.html", provider=provider, location=location, edition=edition, months=months,
@@ -135,4 +144,3 @@ def _months_known() -> list[str]:
     bridge = the_desk().bridge
     standings = bridge.ledger.standings("2022-07", bridge.window().month)
     return sorted({o.window for o, _ in standings} | {bridge.window().month}, reverse=True)[:36]
-

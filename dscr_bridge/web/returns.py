@@ -5,12 +5,12 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from dscr_bridge import acting, deciding, mapping
+from dscr_bridge import acting, deciding, explaining, mapping
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import TAKEN, ObligationState
-from dscr_bridge.mapping import Item
-from dscr_bridge.reading import previous_return
-from dscr_bridge.returns import Level, Obligation, figures_sha256, number
+from dscr_bridge.mapping.nil import nil_reasons
+from dscr_bridge.reading import counting_settings, previous_return
+from dscr_bridge.returns import Level, Obligation, figures_sha256
 from dscr_bridge.web import month_questions, words
 from dscr_bridge.web.app import approvers_only, flash, me, my_return, signed_in, the_desk
 from dscr_bridge.web.desk import Seen, state_now
@@ -32,10 +32,10 @@ def one(location_id: str, care_type: str) -> Any:
     return render_template(
         "return.html", provider=provider, location=location, obligation=obligation, row=row, seen=seen,
         shown=words.shown(state, row), window=desk.bridge.window(), now=desk.now(), previous=previous,
-        sections=_sections(seen, obligation, previous) if seen else [], nil_reasons=acting.NIL_REASONS,
+        sections=_sections(seen, obligation, previous) if seen else [], nil_reasons=nil_reasons(),
         figures_sha256=figures_sha256(seen.figures) if seen else "", person=me(), taken=row.state in TAKEN,
         paused=acting.is_paused(desk.bridge, location.id), fixes=_fixes(seen) if seen else [],
-        by_hand=desk.bridge.channel is None, coverage=_coverage(seen),
+        by_hand=desk.bridge.channel_for(obligation) is None, coverage=_coverage(seen), odd=_odd(seen),
         awaiting=row.state is ObligationState.READY and row.reason == "awaiting_confirmation",
         holds={p.rule for p in seen.holding} if seen else set(), warning=Level.WARNING, figure_previous=_previous_value,
     )  # fmt: skip
@@ -50,13 +50,12 @@ def item(location_id: str, care_type: str, item_id: str) -> Any:
     edition = mapping.edition_for(desk.bridge.window().opens_on)
     if item_id not in {i.id for i in edition.items_for(obligation.care_type)}:
         abort(404)
-    from dscr_bridge.reading import counting_settings
-
     explained = mapping.explain_item(item_id, edition, counting_settings(location))
     seen = desk.seen(obligation, desk.bridge.ledger.obligation(obligation))
     figure = seen.figures.figure(item_id) if seen else None
+    steps = _steps(obligation, item_id) if request.args.get("steps") and explained.item.measure else None
     return render_template("item.html", provider=provider, location=location, obligation=obligation, edition=edition,
-                           explained=explained, figure=figure, steps=_funnel(seen, explained.item))  # fmt: skip
+                           explained=explained, figure=steps.figure if steps else figure, steps=steps)  # fmt: skip
 
 
 @pages.get("/month")
@@ -114,14 +113,19 @@ def approve(location_id: str, care_type: str) -> Any:
 @approvers_only
 def hold(location_id: str, care_type: str) -> Any:
     """Hold the return."""
-    return _do(location_id, care_type, "Held. It goes on when somebody approves it.",
-               lambda o: acting.hold(the_desk().bridge, o, by=me().signs_as, note=request.form.get("note", "")))  # fmt: skip
+    return _do(
+        location_id,
+        care_type,
+        "Held. It goes on when somebody approves it.",
+        lambda o: acting.hold(the_desk().bridge, o, by=me().signs_as, note=request.form.get("note", "")),
+    )
 
 
 @pages.post("/accept/<rule>")
 @approvers_only
 def accept(location_id: str, care_type: str, rule: str) -> Any:
     """Accept a warning with a note, and check again."""
+
     def act(obligation: Obligation) -> None:
         acting.accept(the_desk().bridge, obligation, rule, by=me().signs_as, note=request.form.get("note", ""))
         _count(obligation)
@@ -133,25 +137,42 @@ def accept(location_id: str, care_type: str, rule: str) -> Any:
 @approvers_only
 def nil(location_id: str, care_type: str) -> Any:
     """State that there is nothing to report."""
-    return _do(location_id, care_type, "Noted. Now choose the nil return on the platform, and confirm it here.",
-               lambda o: acting.nil(the_desk().bridge, o, request.form.get("reason", ""), by=me().signs_as))  # fmt: skip
+    _, _, obligation = my_return(location_id, care_type)
+    try:
+        ended = acting.nil(the_desk().bridge, obligation, request.form.get("reason", ""), by=me().signs_as,
+                           looked_at=request.form.get("looked_at", ""))  # fmt: skip
+    except BridgeError as failure:
+        _tell(failure)
+    else:
+        by_hand = ended.reason == "awaiting_confirmation"
+        flash(
+            "good",
+            "Noted. Now choose the nil return on the platform, and confirm it here."
+            if by_hand
+            else f"Sent as a nil return. It now stands at: {words.STANDING[ended.state][0].lower()}.",
+        )
+    return _back(obligation)
 
 
 @pages.post("/unchanged")
 @approvers_only
 def unchanged(location_id: str, care_type: str) -> Any:
     """State that what was said before is still right, and count the rest anew."""
+
     def act(obligation: Obligation) -> None:
         acting.still_the_same(the_desk().bridge, obligation, by=me().signs_as)
         _count(obligation)
 
-    return _do(location_id, care_type, "Noted: what you said before still holds. Everything else was counted anew.", act)
+    return _do(
+        location_id, care_type, "Noted: what you said before still holds. Everything else was counted anew.", act
+    )
 
 
 @pages.post("/confirm")
 @approvers_only
 def confirm(location_id: str, care_type: str) -> Any:
     """Confirm that the return was entered on the platform by hand."""
+
     def act(obligation: Obligation) -> None:
         acting.confirm(the_desk().bridge, obligation, by=me().signs_as, reference=request.form.get("reference", ""),
                        entered_at=_entered(), note=request.form.get("note") or None)  # fmt: skip
@@ -165,9 +186,15 @@ def pause(location_id: str, care_type: str) -> Any:
     """Pause everything for this location, or go on."""
     bridge = the_desk().bridge
     if request.form.get("on") == "yes":
-        return _do(location_id, care_type, "Paused. Its windows still close, and still count.",
-                   lambda o: acting.pause(bridge, o.location, by=me().signs_as, note=request.form.get("note", "")))  # fmt: skip
-    return _do(location_id, care_type, "The pause is over.", lambda o: acting.go_on(bridge, o.location, by=me().signs_as))
+        return _do(
+            location_id,
+            care_type,
+            "Paused. Its windows still close, and still count.",
+            lambda o: acting.pause(bridge, o.location, by=me().signs_as, note=request.form.get("note", "")),
+        )
+    return _do(
+        location_id, care_type, "The pause is over.", lambda o: acting.go_on(bridge, o.location, by=me().signs_as)
+    )
 
 
 def _do(location_id: str, care_type: str, done: str, act: Any) -> Any:
@@ -224,7 +251,9 @@ def _tell(failure: BridgeError) -> None:
 
 
 def _back(obligation: Obligation, anchor: str | None = None) -> Any:
-    there = url_for("returns.one", location_id=obligation.location, care_type=obligation.care_type.value, _anchor=anchor)
+    there = url_for(
+        "returns.one", location_id=obligation.location, care_type=obligation.care_type.value, _anchor=anchor
+    )
     return redirect(there, 303)
 
 
@@ -258,20 +287,20 @@ def _coverage(seen: Seen | None) -> list[dict[str, Any]]:
     return [{"source": s, "tables": sorted(t), "fresh": fresh.get(s)} for s, t in sorted(sources.items()) if s in fresh]
 
 
-def _funnel(seen: Seen | None, item_shown: Item) -> list[tuple[str, str]]:
-    """Say step by step what went in and what came out, as far as the count kept it."""
-    if seen is None or seen.counted is None:
-        return []
-    steps = [
-        (f"{table.replace('_', ' ')} records of {source} at this location", f"{rows:,}")
-        for table, _, source, rows in seen.counted.coverage if table in item_shown.needs
-    ]  # fmt: skip
-    odd = [(f"of them {name.replace('_', ' ').replace('.', ': ')}", f"{n:,}")
-           for name, n in sorted(seen.figures.diagnostics.items()) if n]  # fmt: skip
-    figure = seen.figures.figure(item_shown.id)
-    return [*steps, *odd, ("The figure", words.value(figure))]
+def _steps(obligation: Obligation, item_id: str) -> explaining.FigureExplained | None:
+    """Read the sources anew and say step by step what was left out; nothing of a person outlives it."""
+    desk = the_desk()
+    if not desk.counting.acquire(timeout=60):
+        flash("look", "Another count is under way. Try again in a minute.")
+        return None
+    try:
+        return explaining.explain_figure(desk.bridge, obligation, item_id)
+    except BridgeError as failure:
+        _tell(failure)
+        return None
+    finally:
+        desk.counting.release()
 
 
-def value_of(figure: Any) -> str:
-    """Write the plain number of a figure."""
-    return "" if figure.value is None else str(number(figure.value))
+def _odd(seen: Seen | None) -> list[explaining.Fix]:
+    return explaining.fix_list(the_desk().bridge, seen.counted) if seen is not None and seen.counted is not None else []

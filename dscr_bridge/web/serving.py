@@ -26,10 +26,10 @@ def make_desk(bridge: Bridge, settings: Pages, latest: Latest | None = None) -> 
     """Set up what the pages work with; figures that this process counts from now on are remembered in memory."""
     kept = latest or Latest()
     folder = bridge.config.data_folder
-    door = Door(bridge.world.now, idle=timedelta(minutes=settings.idle_minutes),
+    key = links.secret(folder)
+    door = Door(bridge.world.now, key, idle=timedelta(minutes=settings.idle_minutes),
                 longest=timedelta(hours=settings.session_hours))  # fmt: skip
-    return Desk(replace(bridge, remember=kept.remember), settings, door, Accounts(accounts_file(folder)), kept,
-                links.secret(folder))  # fmt: skip
+    return Desk(replace(bridge, remember=kept.remember), settings, door, Accounts(accounts_file(folder)), kept, key)
 
 
 def accounts_file(data_folder: Path) -> Path:
@@ -50,32 +50,55 @@ def served(desk: Desk) -> Iterator[str]:
     _require_somebody(desk)
     logging.getLogger("waitress").setLevel(logging.ERROR)
     try:
-        # No Server header; forwarded headers are not believed, so the gateway's address counts as the caller's.
-        server: Any = create_server(make_app(desk), host=desk.settings.host, port=desk.settings.port, threads=THREADS,
-                                    ident=None, clear_untrusted_proxy_headers=True)  # fmt: skip
+        # No Server header.  Forwarded headers are believed from the configured gateway alone.
+        gateway = desk.settings.gateway
+        believed = {"trusted_proxy": gateway, "trusted_proxy_headers": {"x-forwarded-for"}} if gateway else {}
+        server: Any = create_server(
+            make_app(desk),
+            host=desk.settings.host,
+            port=desk.settings.port,
+            threads=THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+            **believed,
+        )
     except OSError:
         raise ConfigError("pages", f"port {desk.settings.port} is taken or not allowed.", "The pages are not served.",
                           "Set another port under [pages].") from None  # fmt: skip
-    thread = threading.Thread(target=server.run, name="pages", daemon=True)
+    closing = threading.Event()
+    thread = threading.Thread(target=_until_closed, args=(server, closing), name="pages", daemon=True)
     thread.start()
     address = f"http://{_bracketed(desk.settings.host)}:{server.effective_port}"
+    note_address(desk, address)
     _log.info("served")
     try:
         yield address
     finally:
+        closing.set()
+        server.task_dispatcher.shutdown()
         server.close()
         thread.join(5)
+
+
+def _until_closed(server: Any, closing: threading.Event) -> None:
+    """Serve; closing the sockets from outside, which is how it is told to end, makes its loop fail."""
+    try:
+        server.run()
+    except OSError:
+        if not closing.is_set():
+            raise
 
 
 def opening_address(desk: Desk, address: str) -> str:
     """Give the address to open: with a one-time token on this machine, the public one where people sign in."""
     if desk.settings.login == "accounts":
         return desk.settings.public_url or address
-    token = desk.door.token()
-    path = desk.bridge.config.data_folder / "pages" / "address"
-    opened = f"{address}/sign-in?token={token}"
-    paper.write_whole(path, f"{opened}\n".encode())  # for the owner of this machine alone; it works once
-    return opened
+    return f"{address}/sign-in?token={desk.door.token()}"
+
+
+def note_address(desk: Desk, address: str) -> None:
+    """Leave the address of these pages, without any token, where `dscr-bridge open` finds it."""
+    paper.write_whole(desk.bridge.config.data_folder / "pages" / "address", f"{address}\n".encode())
 
 
 def _require_somebody(desk: Desk) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from dscr_bridge import deciding, drill, enforcement, mapping
+from dscr_bridge import cases, drill, enforcement, mapping, standings
+from dscr_bridge.config import Location, Provider
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import ObligationState
 from dscr_bridge.returns import CareType, Obligation
@@ -16,12 +17,7 @@ from dscr_bridge.window import LONDON
 pages = Blueprint("standing", __name__)
 _drilled: dict[int, tuple[Any, list[drill.Line]]] = {}
 
-# What may come from the authority, with the days in which it must be answered (statutory guidance on enforcement).
-CASES = {
-    "contact": "A contact or an offer of support", "notice_of_intent": "Notice of Intent",
-    "representations": "Our written representations", "panel": "The panel's decision", "final_notice": "Final Notice",
-    "appeal": "Our appeal", "closed": "Closed",
-}  # fmt: skip
+MANY = 200  # locations: from here on the page counts from states alone, and leaves what a penalty may be out
 
 
 @pages.get("/sources")
@@ -54,7 +50,9 @@ def run_drill() -> Any:
         lines = drill.of_files(desk.bridge.config, window.opens_on) + drill.of_connections(desk.bridge)
         _drilled[id(desk)] = (desk.now(), lines)
         bad = sum(1 for line in lines if line.failure is not None)
-        flash("bad" if bad else "good", f"{bad} things need somebody." if bad else "Everything that a window needs works.")
+        flash(
+            "bad" if bad else "good", f"{bad} things need somebody." if bad else "Everything that a window needs works."
+        )
     except BridgeError as failure:
         flash("bad", f"{failure.what} {failure.do}")
     finally:
@@ -67,20 +65,23 @@ def run_drill() -> Any:
 def risk() -> Any:
     """Show how near missed windows bring each return to enforcement, and the open cases."""
     desk = the_desk()
-    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
-    standings = exposures(desk)
-    rows = []
-    for provider, location in desk.locations(me()):
-        for care_type in location.care_types:
-            found = standings.get((location.id, care_type))
-            if found is not None and (found.in_a_year or len(standings) <= 60):
-                rows.append((provider, location, care_type, found, _fee(desk, location.id, care_type)))
-    rows.sort(key=lambda r: (r[3].headroom, -r[3].in_a_year, r[1].name.casefold()))
-    providers = list(dict.fromkeys((p.id, p.name) for p, _ in desk.locations(me())))
-    cases = {p: desk.bridge.ledger.decisions(f"provider:{p}", "case") for p, _ in providers}
-    return render_template("enforcement.html", rows=rows[:500], thresholds=thresholds, providers=providers, cases=cases,
-                           case_words=CASES, person=me(), total=len(standings), today=desk.now().astimezone(LONDON).date(),
-                           deadline=enforcement.deadline, day_of=date.fromisoformat, days_left=days_left, fees=enforcement.load_fees(mapping.folder() / "enforcement.toml"))
+    locations = list(desk.locations(me()))
+    rows = _apart(desk, locations) if len(locations) <= MANY else _by_state(desk, locations)
+    rows.sort(key=lambda r: (r["exposure"].headroom, -r["exposure"].in_a_year, r["location"].name.casefold()))
+    providers = list({p.id: p for p, _ in locations}.values())
+    files = [(p, cases.case_file(desk.bridge, p)) for p in providers] if len(providers) <= MANY else []
+    return render_template(
+        "enforcement.html",
+        rows=rows[:500],
+        providers=providers,
+        files=[(p, f) for p, f in files if f.entries],
+        thresholds=enforcement.load_thresholds(mapping.folder() / "enforcement.toml"),
+        case_words=cases.WORDS,
+        person=me(),
+        today=desk.now().astimezone(LONDON).date(),
+        days_left=days_left,
+        fees=enforcement.load_fees(mapping.folder() / "enforcement.toml"),
+    )
 
 
 @pages.post("/enforcement/case")
@@ -88,19 +89,17 @@ def risk() -> Any:
 def note_case() -> Any:
     """Note a contact, a notice or an answer of an enforcement case."""
     desk, form = the_desk(), request.form
-    mine_too = {p.id for p, _ in desk.locations(me())}
-    provider, kind = form.get("provider", ""), form.get("kind", "")
+    mine_too = {p.id: p for p, _ in desk.locations(me())}
     try:
-        at = date.fromisoformat(form.get("day", ""))
-        if provider not in mine_too or kind not in CASES:
-            raise ValueError
-        note = " ".join(form.get("note", "").split())[:500]
-    except ValueError:
-        flash("bad", "Choose what it is and write its date as 2026-11-09.")
+        provider, on = mine_too[form.get("provider", "")], date.fromisoformat(form.get("day", ""))
+    except (KeyError, ValueError):
+        flash("bad", "Choose the provider and write the date as 2026-11-09.")
         return redirect(url_for("standing.risk"), 303)
-    desk.bridge.ledger.decide(f"provider:{provider}", "case", f"{at.isoformat()}/{kind}", by=deciding.named(me().signs_as),
-                              note=note, detail={"kind": kind, "at": at.isoformat()})  # fmt: skip
-    flash("good", "Noted.")
+    try:
+        cases.note(desk.bridge, provider, form.get("kind", ""), on, form.get("note", ""), by=me().signs_as)
+        flash("good", "Noted.")
+    except BridgeError as failure:
+        flash("bad", f"{failure.what[:1].upper()}{failure.what[1:]} {failure.do}")
     return redirect(url_for("standing.risk"), 303)
 
 
@@ -140,22 +139,41 @@ def mapping_contacts() -> list[dict[str, str]]:
     return enforcement.load_contacts(mapping.folder() / "contacts.toml")
 
 
-def _fee(desk: Desk, location: str, care_type: CareType) -> str:
-    """Say the CQC fee of this location alone, as far as its last figures tell: a penalty would equal a CQC fee."""
-    one = Obligation(desk.bridge.owing(desk.bridge.config.location(location)[1].location_id)[1].location_id, care_type,
-                     desk.bridge.window().month)  # fmt: skip
-    seen = desk.seen(one, desk.bridge.ledger.obligation(one))
-    wanted = "ch_beds_max_capacity" if care_type is CareType.CARE_HOME else "hc_service_users"
-    value = seen.figures.figure(wanted).value if seen else None
-    if not isinstance(value, int):
-        return ""
-    fees = enforcement.load_fees(mapping.folder() / "enforcement.toml")
-    return f"\N{POUND SIGN}{enforcement.fee(fees, care_type, value):,.0f}"
+def _apart(desk: Desk, locations: list[tuple[Provider, Location]]) -> list[dict[str, Any]]:
+    """Count each return apart, with the first month of risk and what one penalty may be."""
+    rows = []
+    for provider in {p.id: p for p, _ in locations}.values():
+        standing = standings.of_provider(desk.bridge, provider)
+        for one in (one for p, one in locations if p.id == provider.id):
+            for care_type in one.care_types:
+                key = (one.location_id, care_type)
+                rows.append(
+                    {
+                        "provider": provider,
+                        "location": one,
+                        "care_type": care_type,
+                        "exposure": standing.returns[key].exposure,
+                        "first_month": standing.returns[key].first_month,
+                        "penalty": standing.penalties[key].text,
+                    }
+                )
+    return rows
+
+
+def _by_state(desk: Desk, locations: list[tuple[Provider, Location]]) -> list[dict[str, Any]]:
+    """Count thousands of returns by their states alone, and keep those that missed something."""
+    known = exposures(desk)
+    return [
+        {"provider": p, "location": one, "care_type": c, "exposure": found, "first_month": "", "penalty": ""}
+        for p, one in locations for c in one.care_types
+        if (found := known.get((one.id, c))) is not None and found.in_a_year
+    ]  # fmt: skip
 
 
 def _board(seen: Any) -> list[dict[str, Any]]:
     if seen is None:
         return []
+
     def split(item: str) -> dict[str, int]:
         figure = seen.figures.figure(item)
         return dict(figure.by or {}) if figure.by else {}
@@ -175,4 +193,3 @@ def days_left(due: date, today: date) -> str:
     """Say how long there is to answer."""
     rest = (due - today) // timedelta(days=1)
     return f"{rest} days left" if rest >= 0 else f"{-rest} days ago"
-

@@ -26,8 +26,22 @@ GROUPS: Mapping[str, tuple[str, frozenset[ObligationState]]] = {
     "done": ("done", frozenset({_S.ON_RECORD, _S.CONFIRMED_BY_HAND})),
     "early": ("not due yet", frozenset({_S.NOT_DUE})),
 }
-_ORDER = [_S.REFUSED, _S.HELD, _S.MISSED, _S.READY, _S.WAITING, _S.RETRYING, _S.UNKNOWN, _S.DUE, _S.SENDING, _S.ACCEPTED,
-          _S.ON_RECORD_LATE, _S.NOT_DUE, _S.ON_RECORD, _S.CONFIRMED_BY_HAND]  # fmt: skip
+_ORDER = [
+    _S.REFUSED,
+    _S.HELD,
+    _S.MISSED,
+    _S.READY,
+    _S.WAITING,
+    _S.RETRYING,
+    _S.UNKNOWN,
+    _S.DUE,
+    _S.SENDING,
+    _S.ACCEPTED,
+    _S.ON_RECORD_LATE,
+    _S.NOT_DUE,
+    _S.ON_RECORD,
+    _S.CONFIRMED_BY_HAND,
+]
 _RANK = {state: n for n, state in enumerate(_ORDER)}
 SORTS = {"need": "What needs a person first", "name": "Location", "provider": "Provider", "since": "Latest change"}
 
@@ -75,10 +89,12 @@ def bricks_of(desk: Desk, person: Person, month: str | None = None) -> Iterator[
     window = bridge.window_named(month) if month else bridge.window()
     standings = desk.standings(window.month)
     paused = {d.chain for d in bridge.ledger.decided("paused")}
-    early = now < window.opens_at
+    early, owed = now < window.opens_at, set(bridge.obligations(window))
     for provider, location in desk.locations(person):
         for care_type in location.care_types:
             one = Obligation(location.location_id, care_type, window.month)
+            if one not in owed:
+                continue
             row = standings.get(one) or ObligationRow(one)
             state = _S.NOT_DUE if early and row.state is _S.DUE else state_now(desk, row, now) if early else row.state
             yield Brick(provider, location, care_type, state, row, location.id in paused)

@@ -46,30 +46,52 @@ REASONS: Mapping[str, str] = {
 }
 
 HOW: Mapping[State, str] = {
-    State.COUNTED: "Counted", State.DECLARED: "Stated by a person", State.NOT_ASKED: "Not asked this month",
-    State.UNSUPPORTED: "No source holds it", State.UNKNOWN: "Not known",
-    State.TEMP_UNKNOWN: "Its source is down; it may still come", State.NOT_PERMITTED: "Its source does not let us read it",
+    State.COUNTED: "Counted",
+    State.DECLARED: "Stated by a person",
+    State.NOT_ASKED: "Not asked this month",
+    State.UNSUPPORTED: "No source holds it",
+    State.UNKNOWN: "Not known",
+    State.TEMP_UNKNOWN: "Its source is down; it may still come",
+    State.NOT_PERMITTED: "Its source does not let us read it",
     State.ERROR: "Could not be read whole",
-}  # fmt: skip
+}
 
 HAPPENED: Mapping[str, str] = {
-    "prepared": "Figures counted and checked; ready", "waiting": "Waiting: a source did not answer",
-    "held": "Held for a person", "intended": "The exact bytes were stored and sending began",
-    "answered": "An answer of the receiver was stored", "section_accepted": "A section was accepted",
-    "section_refused": "A section was refused", "not_begun": "Could not begin: nothing was sent",
-    "not_sent": "Not sent: the receiver could not be reached", "unknown": "No answer: the outcome was unknown",
-    "asked": "The receiver was asked what it holds", "read_back": "Read back", "read_back_failed": "Reading back failed",
-    "recorded": "Read back: every figure stands as it was sent", "adopted": "The same figures stood there already",
-    "handed_out": "A crib sheet was made to enter it by hand", "confirmed_by_hand": "Entered by hand and confirmed",
-    "missed": "The window closed without an accepted return", "declared": "A figure was stated",
-    "declaration_withdrawn": "A stated figure was withdrawn", "decided": "A decision",
-    "decision_withdrawn": "A decision was withdrawn", "anchored": "The heads of the chains were noted",
-}  # fmt: skip
+    "prepared": "Figures counted and checked; ready",
+    "waiting": "Waiting: a source did not answer",
+    "held": "Held for a person",
+    "intended": "The exact bytes were stored and sending began",
+    "answered": "An answer of the receiver was stored",
+    "section_accepted": "A section was accepted",
+    "section_refused": "A section was refused",
+    "not_begun": "Could not begin: nothing was sent",
+    "not_sent": "Not sent: the receiver could not be reached",
+    "unknown": "No answer: the outcome was unknown",
+    "asked": "The receiver was asked what it holds",
+    "read_back": "Read back",
+    "read_back_failed": "Reading back failed",
+    "recorded": "Read back: every figure stands as it was sent",
+    "adopted": "The same figures stood there already",
+    "handed_out": "A crib sheet was made to enter it by hand",
+    "confirmed_by_hand": "Entered by hand and confirmed",
+    "missed": "The window closed without an accepted return",
+    "declared": "A figure was stated",
+    "declaration_withdrawn": "A stated figure was withdrawn",
+    "decided": "A decision",
+    "decision_withdrawn": "A decision was withdrawn",
+    "anchored": "The heads of the chains were noted",
+}
 
 DECIDED: Mapping[str, str] = {
     "edition_approved": "Definitions approved", "item_verified": "Question compared with the live notice",
     "item_left_out": "Question left out", "rule_accepted": "Warning accepted", "return_approved": "Return approved",
     "return_held": "Return held", "paused": "Everything paused", "nil_stated": "Nothing to report, stated",
+    "unchanged_stated": "Nothing has changed, stated", "escalated": "Told one level higher",
+    "rule_followed": "The rule for silence was followed", "by_hand_made": "The sheet for entry by hand was made",
+    "window_began": "What the window is counted with was fixed",
+    "window_override": "A change within the window allowed",
+    "register_read": "CQC register read", "checklist_done": "A step for a new location done",
+    "supply_owed": "Figures to supply after a notice",
     "told": "People were told", "case": "Enforcement case noted", "contacts_confirmed": "Contacts confirmed",
 }  # fmt: skip
 
@@ -92,9 +114,15 @@ def shown(state: ObligationState, row: ObligationRow) -> Shown:
     return Shown(words, tone, REASONS.get(row.reason or "", step) if state in _EXPLAINED else step, who)
 
 
-_EXPLAINED = frozenset({
-    ObligationState.HELD, ObligationState.READY, ObligationState.WAITING, ObligationState.REFUSED, ObligationState.MISSED,
-})  # fmt: skip
+_EXPLAINED = frozenset(
+    {
+        ObligationState.HELD,
+        ObligationState.READY,
+        ObligationState.WAITING,
+        ObligationState.REFUSED,
+        ObligationState.MISSED,
+    }
+)
 
 
 def day(at: date | datetime | None) -> str:

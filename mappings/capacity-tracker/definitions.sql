@@ -219,8 +219,9 @@ JOIN (SELECT c.bed_key, o.bed_type, COUNT(DISTINCT c.person) AS n FROM bed_claim
       WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key, o.bed_type) t ON t.bed_key = s.bed_key
 WHERE s.used > 1;
 
--- Stays and reservations without a bed go to the provider's default type; without one there is no split either.
-CREATE TEMP TABLE place_by_type AS
+-- Stays and reservations without a bed go to the provider's default type; without one, or where that type has no room for
+-- them, there is no split either.
+CREATE TEMP TABLE type_sum AS
 SELECT c.loc_key, c.bed_type, SUM(c.places) AS capacity, SUM(c.used) AS occupied, SUM(c.reserved) AS reserved,
        MAX(0, SUM(c.accepting)) AS accepting,
        SUM(c.places) - SUM(c.used) - SUM(c.reserved) - MAX(0, SUM(c.accepting)) AS not_available
@@ -231,6 +232,9 @@ FROM (SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_part
 WHERE c.loc_key NOT IN (SELECT loc_key FROM bed_part WHERE bed_type IS NULL)
   AND c.loc_key NOT IN (SELECT loc_key FROM home, param WHERE loose + loose_reserved > 0 AND default_bed_type IS NULL)
 GROUP BY c.loc_key, c.bed_type;
+
+CREATE TEMP TABLE place_by_type AS
+SELECT * FROM type_sum WHERE loc_key NOT IN (SELECT loc_key FROM type_sum WHERE not_available < 0);
 
 -- 5. Home care: people with a current service, each once.  A tenant who is given no regulated personal care is none.
 CREATE TEMP TABLE open_service AS
@@ -251,7 +255,7 @@ CREATE TEMP TABLE location_kind AS
 SELECT loc_key, CASE COUNT(*) WHEN 1 THEN MIN(care_type) END AS only_care_type FROM location GROUP BY loc_key;
 
 CREATE TEMP TABLE settled_post AS
-SELECT t.post_key, t.worker_key, t.loc_key, t.care_type, t.active, t.start_at, t.end_at, t.last_shift_at,
+SELECT t.rowid AS post_id, t.post_key, t.worker_key, t.loc_key, t.care_type, t.active, t.start_at, t.end_at, t.last_shift_at,
        COALESCE(t.placeholder, 0) AS placeholder,
        CASE WHEN t.role_group = 'shared_lives' THEN COALESCE(shared_lives_as, 'operator_choice') ELSE t.role_group END AS role_group,
        CASE WHEN t.role_group = 'shared_lives' THEN 'direct'
@@ -261,7 +265,7 @@ SELECT t.post_key, t.worker_key, t.loc_key, t.care_type, t.active, t.start_at, t
 FROM staff_post t JOIN param;
 
 CREATE TEMP TABLE open_post AS
-SELECT t.post_key, t.worker_key, t.loc_key, t.engagement, t.role_group, t.asks, t.placeholder,
+SELECT t.post_id, t.post_key, t.worker_key, t.loc_key, t.engagement, t.role_group, t.asks, t.placeholder,
        COALESCE(k.only_care_type, t.care_type, unplaced_care_type) AS care_type,
        CASE t.engagement
          WHEN 'agency' THEN COALESCE(t.last_shift_at > agency_since AND t.last_shift_at <= as_at, 0)
@@ -271,16 +275,17 @@ FROM settled_post t JOIN location_kind k ON k.loc_key = t.loc_key JOIN param
 WHERE COALESCE(t.active, 1) = 1 AND t.start_at <= as_at AND (t.end_at IS NULL OR t.end_at > as_at);
 
 -- "Agency 1" stands for shifts, never for a person, so it is no worker.
+CREATE TEMP TABLE ranked_post AS
+SELECT post_id, worker_key, loc_key, care_type, engagement, role_group,
+       ROW_NUMBER() OVER (PARTITION BY worker_key, loc_key, care_type ORDER BY
+         CASE engagement WHEN 'direct' THEN 0 WHEN 'bank' THEN 1 ELSE 2 END,
+         CASE role_group WHEN 'registered_nurse' THEN 0 WHEN 'care_providing' THEN 1 ELSE 2 END, post_key) AS nth
+FROM open_post
+WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL AND placeholder = 0
+  AND role_group IN ('registered_nurse', 'care_providing', 'non_care_providing');
+
 CREATE TEMP TABLE worker AS
-SELECT worker_key, loc_key, care_type, engagement, role_group, 1 AS n FROM (
-  SELECT worker_key, loc_key, care_type, engagement, role_group,
-         ROW_NUMBER() OVER (PARTITION BY worker_key, loc_key, care_type ORDER BY
-           CASE engagement WHEN 'direct' THEN 0 WHEN 'bank' THEN 1 ELSE 2 END,
-           CASE role_group WHEN 'registered_nurse' THEN 0 WHEN 'care_providing' THEN 1 ELSE 2 END, post_key) AS nth
-  FROM open_post
-  WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL AND placeholder = 0
-    AND role_group IN ('registered_nurse', 'care_providing', 'non_care_providing'))
-WHERE nth = 1;
+SELECT worker_key, loc_key, care_type, engagement, role_group, 1 AS n FROM ranked_post WHERE nth = 1;
 
 -- 7. Absence: directly employed workers only, each once, COVID-19 first.
 CREATE TEMP TABLE open_absence AS

@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from portal_site import alone, channel, house, ledger, site  # noqa: E402, F401
+from portal_site import alone, channel, house, ledger, site  # noqa: F401

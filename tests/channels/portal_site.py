@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -37,7 +37,7 @@ START = datetime(2026, 11, 9, 10, 35, 20, tzinfo=UTC)
 WINDOW = window_for(2026, 11)
 ELM, WILLOWS = "1-1000000001", "1-1000000004"
 EDITION = mapping.edition_for(date(2026, 11, 8))
-DOSE = {"ci": 30, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 5)
+DOSE = {"ci": 30, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 2)
 
 
 def need_browser() -> None:
@@ -97,11 +97,11 @@ class Site:
 
 
 @contextmanager
-def a_site(folder: Path, locations: dict[str, list[str]], **people: Any) -> Iterator[Site]:
+def a_site(folder: Path, locations: dict[str, list[str]], clock: datetime = START, **people: Any) -> Iterator[Site]:
     registry.write(folder, registry.Registry({}, locations))
     names = {ELM: "Elm Court", WILLOWS: "The Willows"}
     simulated.write_people(folder, simulated.People(**{"names": names, **people}))
-    with processes.start("portal", folder, clock=START) as running:
+    with processes.start("portal", folder, clock=clock) as running:
         yield Site(running, folder, monotonic())
 
 
@@ -145,7 +145,7 @@ def ledger(tmp_path: Path, house: House, site: Site) -> Iterator[Any]:
 @pytest.fixture
 def channel(house: House, ledger: Any, tmp_path: Path) -> Any:
     """The module's channel, with this test's ledger and folder."""
-    house.channel._folder = tmp_path / "pictures"
+    house.channel._sitting = replace(house.channel._sitting, folder=tmp_path / "pictures")
     return house.channel
 
 

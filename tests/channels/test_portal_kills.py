@@ -17,8 +17,8 @@ from dscr_bridge.world import World
 
 STEPS = ("opened", "filled", "pressing", "saved", "pictured")
 SHORT = ("workforce", "visiting")
-# In a small dose: each step of the first section.  In a large one: each of both.
-KILLS = range(1, 1 + len(STEPS) * (2 if os.environ.get("DSCR_DOSE") else 1))
+# In a small dose: the steps before and after Save of the first section.  In a large one: every step of both.
+KILLS = range(1, 1 + 2 * len(STEPS)) if os.environ.get("DSCR_DOSE") else (3, 4)
 
 CHILD = """
 import os, signal, sys, threading

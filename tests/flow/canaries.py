@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
 _TOKEN = re.compile(rb"canary\d{5}zq", re.IGNORECASE)
+# Nobody in the homes was born after 1940, and nothing else is so old.
+_BIRTHDAY = re.compile(rb"\b19[0-3]\d-[01]\d-[0-3]\d\b|\b[0-3]\d/[01]\d/19[0-3]\d\b")
 # The tokens all begin alike, so their beginning tells of any of them in an encoding that keeps the order of bytes.
 _START = b"Canary"
 
@@ -18,29 +20,47 @@ def found_in(everything: Mapping[str, bytes], canaries: Iterable[str]) -> list[s
     return [f"{where}: {form}" for where, content in everything.items() for form in _forms_in(content, needles)]
 
 
-def _forms_in(content: bytes, needles: tuple[tuple[str, bytes], ...]) -> Iterator[str]:
+def _forms_in(content: bytes, needles: Mapping[str, frozenset[bytes]]) -> Iterator[str]:
     if _TOKEN.search(content):
         yield "token"
-    digests = set(re.findall(rb"[0-9a-f]{32,}", content.lower()))
-    for form, needle in needles:
-        if needle in content if form != "digest" else any(needle in digest for digest in digests):
+    if _BIRTHDAY.search(content):
+        yield "birth date"
+    digests = b" ".join(set(re.findall(rb"[0-9a-f]{32,}", content.lower())))
+    for form, those in needles.items():
+        searched = digests if form == "digest" else content
+        if _shared(those) in searched and any(needle in searched for needle in those):
             yield form
 
 
+@lru_cache(maxsize=64)
+def _shared(needles: frozenset[bytes]) -> bytes:
+    """Give what all needles begin or end with: where that is not, none of them is, and the search is quick."""
+    return max(_beginning(needles), _beginning([needle[::-1] for needle in needles])[::-1], key=len)
+
+
+def _beginning(needles: Collection[bytes]) -> bytes:
+    first, last = min(needles), max(needles)  # what these two begin with, all between them begin with
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 @lru_cache(maxsize=4)
-def _needles(canaries: frozenset[str]) -> tuple[tuple[str, bytes], ...]:
+def _needles(canaries: frozenset[str]) -> Mapping[str, frozenset[bytes]]:
     numbers = sorted(c for c in canaries if c.isdigit())
     tokens = sorted(canaries - set(numbers))
     assert tokens and numbers and all(_TOKEN.fullmatch(t.encode()) for t in tokens)
-    found = [("token in base64", _base64(_START, shift)) for shift in range(3)]
-    found += [("token in hex", _START.hex().encode()), ("token in capital hex", _START.hex().upper().encode()),
-              ("token reversed", b"yranaC")]  # fmt: skip
+    found: dict[str, set[bytes]] = {
+        **{f"token in base64 {shift}": {_base64(_START, shift)} for shift in range(3)},
+        "token in hex": {_START.hex().encode()}, "token in capital hex": {_START.hex().upper().encode()},
+        "token reversed": {b"yranaC"},
+        # A hash says nothing of what the tokens have in common, so some of them stand for all.
+        "digest": {hashlib.new(kind, text.encode()).hexdigest().encode() for text in (*numbers, *tokens[::50])
+                   for kind in ("md5", "sha1", "sha256")},
+    }  # fmt: skip
     for number in numbers:
-        found += [(f"NHS number {form}", needle) for form, needle in _disguises(number)]
-        found += [("digest", hashlib.new(kind, number.encode()).hexdigest().encode()) for kind in ("md5", "sha1", "sha256")]
-    for token in tokens[::50]:  # hashing says nothing about the token's place, so some stand for all
-        found += [("digest", hashlib.new(kind, token.encode()).hexdigest().encode()) for kind in ("md5", "sha1", "sha256")]
-    return tuple(found)
+        for form, needle in _disguises(number):
+            found.setdefault(f"NHS number {form}", set()).add(needle)
+    return {form: frozenset(those) for form, those in found.items()}
 
 
 def _disguises(number: str) -> Iterator[tuple[str, bytes]]:
@@ -52,7 +72,7 @@ def _disguises(number: str) -> Iterator[tuple[str, bytes]]:
     yield "reversed", number[::-1].encode()
     yield "in hex", number.encode().hex().encode()
     for shift in range(3):
-        yield "in base64", _base64(number.encode(), shift)
+        yield f"in base64 {shift}", _base64(number.encode(), shift)
 
 
 def _base64(text: bytes, shift: int) -> bytes:

@@ -70,12 +70,12 @@ class Simulator:
     def pull(self, *levers: Mapping[str, Any]) -> None:
         """Make it misbehave; nothing given means that it behaves."""
         body = json.dumps(levers).encode()
-        with urlopen(Request(f"{self.url}/simulator/levers", body), timeout=5):
+        with urlopen(Request(f"{self.url}/simulator/levers", body), timeout=30):
             pass
 
     def asked(self, what: str) -> list[dict[str, Any]]:
         """Ask one of its own doors."""
-        with urlopen(f"{self.url}/simulator/{what}", timeout=5) as answer:
+        with urlopen(f"{self.url}/simulator/{what}", timeout=30) as answer:
             return list(json.load(answer))
 
 
@@ -113,7 +113,7 @@ class Place:
     def run(self, *words: str, clock: bool = True, stdin: str = "") -> Ran:
         """Run a command of the bridge to its end."""
         ended = subprocess.run(self.command(*words, clock=clock), cwd=self.folder, env=self.environment(), input=stdin,
-                               capture_output=True, text=True, encoding="utf-8", timeout=90)  # fmt: skip
+                               capture_output=True, text=True, encoding="utf-8", timeout=180)  # fmt: skip
         return self.heard(Ran(ended.returncode, ended.stdout, ended.stderr))
 
     def heard(self, ran: Ran) -> Ran:
@@ -180,7 +180,7 @@ def one_home(expected: Expected, location: str, folder: Path, receiver: Simulato
         sources.append(replace(source, folder=own))
     # The home keeps both of its old names: the id that stands in its files, and its ODS code.
     here = replace(home, location=f"1-3{os.getpid() % 10_000:04d}{next(_numbers):05d}", sources=tuple(sources))
-    config = settings.write_settings(folder, replace(expected, homes=(here,)), receiver_url=receiver and receiver.url,
+    config = settings.write_settings(folder, replace(expected, homes=(here,)), receiver_url=receiver.url if receiver else None,
                                      care_record_url=care_record, **settings_of_it)  # fmt: skip
     place = Place(folder, here, config, receiver)
     place.configured((f'identifiers = ["{home.ods_code}"]', f'identifiers = ["{home.ods_code}", "{location}"]'),

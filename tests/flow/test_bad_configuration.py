@@ -117,8 +117,6 @@ WORDS = [
      "Nothing was done. Give --care-type care_home or home_care as the configuration lists them."),
     (("explain", "ch_beds_ocupied"), 11, '2024-04-26: ch_beds_ocupied is not an item of this edition; did you mean "ch_beds_occupied"?\n'
                                          "Nothing was changed. Ask for an item by its id."),
-    (("explain", "ch_beds_occupied", "--edition", "1999-01-01"), 11,
-     "--edition: there is no such edition.\nNothing was shown. Give one of: 2023-07-15, 2024-04-26."),
     (("declare", "Rose Cottage", "ch_beds_occupied", "nine", "--by", PERSON), 10,
      "Decision: the value must be a number.\nNothing was recorded. Give digits, without a unit."),
     (("windows", "--from", "2026", "--to", "2027"), 10,
@@ -173,7 +171,7 @@ LEDGERS = [
                                "ledger from its backup."),
     (damaged, "submit", "the file is damaged.\nNothing is sent until the ledger is sound again. Keep a copy of it as it is, then restore it "
                         "from its backup."),
-    (altered, "verify", "event 1 of the chain of provider:1-1000000101 does not hold: its content was altered.\nNothing is sent until "
+    (altered, "verify", "event 1 of the chain of provider:1-1000000101 does not hold: its content is not what was written.\nNothing is sent until "
                         "the ledger is sound again. Keep a copy of the ledger as it is, restore it from its backup and tell the integrator."),
 ]  # fmt: skip
 

@@ -34,7 +34,10 @@ class Case:
 
 
 def without_a_column(name: str, column: str) -> Callable[[Place], object]:
-    return lambda place: edited(place.file(name), (column, "Canary00001Zq 9991234578"))
+    def spoil(place: Place) -> None:
+        edited(place.file(name), (column, "Canary00001Zq 9991234578"))
+
+    return spoil
 
 
 def folder_of_the_rota(place: Place) -> Path:
@@ -44,6 +47,11 @@ def folder_of_the_rota(place: Place) -> Path:
 def emptied(place: Place) -> None:
     for file in folder_of_the_rota(place).iterdir():
         file.unlink()
+
+
+def another_home(place: Place) -> None:
+    for file in folder_of_the_rota(place).iterdir():
+        edited(file, ("1-1000000002", "1-1000000099"))
 
 
 def header_only(place: Place) -> None:
@@ -68,10 +76,10 @@ FILES = {
     "a file is empty": Case(
         lambda place: place.file("posts.csv").write_bytes(b""), 22,
         f'Source "rose-cottage-rota", file "posts" (1 of 1): it is empty: not even a header line is there.\n{SAVE}'),
-    "a file is a spreadsheet": Case(
+    "a file is a damaged workbook": Case(
         lambda place: place.file("posts.csv").write_bytes(b"PK\x03\x04\0\0Canary00001Zq"), 22,
-        'Source "rose-cottage-rota", file "posts" (1 of 1): it is not a CSV text in UTF-8 or Windows-1252.\n'
-        "Nothing of this file was used. Save the report as CSV (UTF-8)."),
+        'Source "rose-cottage-rota", file "posts" (1 of 1): it is a damaged workbook.\n'
+        "Nothing of this file was used. Save the report as .xlsx without a password, or as CSV (UTF-8)."),
     "the folder is not there": Case(
         lambda place: shutil.rmtree(folder_of_the_rota(place)), 20,
         f'Source "rose-cottage-rota": the folder is not there.\n{AGAIN} Check the folder in the configuration, and that its drive is '
@@ -85,7 +93,7 @@ FILES = {
         f'Source "rose-cottage-rota": it answered, but with no records at all.\n{NOT_PREPARED[:-1]}: an empty answer is not taken for '
         "an empty home. Check that the account or the scheduled report covers this location, then try again."),
     "the files are another home's": Case(
-        lambda place: [edited(f, ("1-1000000002", "1-1000000099")) for f in folder_of_the_rota(place).iterdir()], 22,
+        another_home, 22,
         f'Source "rose-cottage-rota": none of its rows is of a configured location.\n{NOT_PREPARED} List what the product calls the '
         "location under its identifiers in the configuration."),
     "a row breaks off": Case(

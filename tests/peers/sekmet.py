@@ -30,14 +30,18 @@ def installed(cache: Path) -> Path:
 
 
 @contextmanager
-def running(program: Path, folder: Path) -> Iterator[str]:
-    """Run the server with its store in `folder`; gives its base address, and stops it at the end."""
-    port = _free_port()
+def running(program: Path, folder: Path, *, public: str = "", port: int = 0, login: dict[str, Any] | None = None
+            ) -> Iterator[str]:
+    """Run the server with its store in `folder`; gives its base address, and stops it at the end.
+
+    `public` is the address that it gives in links, where something stands in front of it.
+    """
+    port = port or _free_port()
     base = f"http://127.0.0.1:{port}/fhir"
     settings = {
-        "base_url": base, "host": "127.0.0.1", "port": port, "data_dir": str(folder / "data"), "log_inbound": False,
+        "base_url": public or base, "host": "127.0.0.1", "port": port, "data_dir": str(folder / "data"),
         "own_private_key_path": str(folder / "keys" / "own.pem"), "validation": {"inbound": "off"},
-        "simulator": {"enabled": False}, "server_auth": {"types": ["none"]},
+        "log_inbound": False, "simulator": {"enabled": False}, "server_auth": login or {"types": ["none"]},
     }  # fmt: skip
     (folder / "settings.yaml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
     with (folder / "log").open("wb") as log:

@@ -63,9 +63,10 @@ def served(
 
 def read(base: str, sites: dict[str, LocationId], page_size: int = 100, **settings: str) -> tuple[Records, list[Step]]:
     codes = load_codes()
-    source = Source(name="peer", connector="uk-core-fhir", url=base, limits=Limits(page_size=page_size))
+    name = settings.pop("connector", "uk-core-fhir")
+    source = Source(name="peer", connector=name, url=base, limits=Limits(page_size=page_size))
     steps: list[Step] = []
-    connector = load("uk-core-fhir", codes).with_settings(settings)
+    connector = load(name, codes).with_settings(settings)
     return pull(source, connector, Decoding("peer", Keys(bytes(32)), AS_AT, sites), codes, World(), steps.append), steps
 
 
@@ -90,6 +91,19 @@ def test_every_resource_has_its_row_or_is_reported(served: tuple[str, dict[str, 
             n for f, n in found.findings.items() if f.resource == of and f.kind not in ("unmapped", "other_location")
         )
         assert missing <= told, of
+
+
+def test_its_bulk_export_gives_what_its_searches_give(served: tuple[str, dict[str, set[str]]]) -> None:
+    """Another author's $export, from kick-off to deletion, against the same author's search."""
+    base, taken = served
+    searched, _ = read(base, {HOME: HOME}, ask="everything", page_size=500)
+    exported, _ = read(base, {HOME: HOME}, connector="bulk-ndjson")
+    touched = {of: len(ids) for of, ids in taken.items() if of in RESOURCES.MAIN_TABLE}
+    assert {of: exported.received[of] for of in touched} == touched
+    assert set(exported.reading.values()) == {Reading.READ} and exported.newest
+    assert {t: sorted(rows, key=repr) for t, rows in exported.rows.items() if rows} == {
+        t: sorted(rows, key=repr) for t, rows in searched.rows.items() if rows
+    }
 
 
 def test_our_search_plan_finds_one_home_on_it_as_it_is_in_the_files(

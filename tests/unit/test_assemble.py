@@ -898,3 +898,27 @@ def _a_busy_home() -> dict[str, list[dict[str, Any]]]:
 
 def _content(waist: Waist) -> dict[str, Sequence[Any]]:
     return {name: table(waist, name) for name in CANONICAL}
+
+
+def test_a_table_can_have_an_order_of_sources_of_its_own_and_no_other_may_fill_it() -> None:
+    hr, rota = said("hr", post=[POST], stay=[STAY | {"site": A}]), said("rota", post=[POST | {"post_key": "j2"}], stay=[])
+    entry = replace(home("hr", "rota"), precedence={"staff_post": ("rota",)})
+    waist = assemble([hr, rota], [entry], {}, AS_AT)
+    assert table(waist, "staff_post", "post_key") == ["j2"]
+    assert table(waist, "stay", "stay_key") and coverage(waist)["staff_post"] == ("read", "rota", 1)
+    assert oddities(waist)["second_source_ignored"] == 1  # what the other one said is told
+    nobody = assemble([hr, rota], [replace(home("hr", "rota"), precedence={"staff_post": ()})], {}, AS_AT)
+    assert table(nobody, "staff_post", "post_key") == [] and "staff_post" not in coverage(nobody)
+
+
+def test_an_item_takes_its_total_from_the_first_of_its_own_sources_that_states_one() -> None:
+    def totals(source: str, **items: int) -> Records:
+        return said(source, given_total=[{"site": A, "item": item, "value": n} for item, n in items.items()])
+
+    hr, rota, payroll = totals("hr", ch_a=1, ch_b=2), totals("rota", ch_a=3, ch_b=4, ch_c=5), totals("payroll", ch_c=6)
+    order = ("hr", "rota", "payroll")
+    plain = assemble([hr, rota, payroll], [home(*order)], {}, AS_AT)
+    assert table(plain, "operator_value", "item_id", "value") == [("ch_a", 1), ("ch_b", 2)]
+    entry = replace(home(*order), precedence={"ch_b": ("payroll", "rota"), "ch_c": ("payroll",)})
+    chosen = assemble([hr, rota, payroll], [entry], {}, AS_AT)
+    assert table(chosen, "operator_value", "item_id", "value") == [("ch_a", 1), ("ch_b", 4), ("ch_c", 6)]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from dscr_bridge.config import Auth, Source
 from dscr_bridge.errors import BridgeError, ConfigError, RecordsUnreadable, SourceRefused, SourceUnavailable
-from dscr_bridge.pull.auth import Login, login, trust
+from dscr_bridge.pull.auth import Login, login
+from dscr_bridge.pull.certificates import trust
 from dscr_bridge.world import World
 
 SECRET = "s3cret/with+signs"
@@ -153,8 +155,12 @@ def test_neither_secret_nor_token_is_in_a_representation() -> None:
 
 
 def test_a_private_authority_is_read_by_path_or_refused(tmp_path: Path) -> None:
-    assert trust(None).verify_mode.name == "CERT_REQUIRED"
+    def trusting(ca_file: Path | None) -> ssl.SSLContext:
+        source = Source(name="dscr", connector="uk-core-fhir", url="https://records.example/fhir", ca_file=ca_file)
+        return trust(source, Clock().at)
+
+    assert trusting(None).verify_mode.name == "CERT_REQUIRED"
     (tmp_path / "ca.pem").write_text(json.dumps("no certificate"))
     for name in ("ca.pem", "missing.pem"):
         with pytest.raises(ConfigError, match="cannot be read as PEM"):
-            trust(tmp_path / name)
+            trusting(tmp_path / name)

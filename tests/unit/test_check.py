@@ -240,4 +240,77 @@ def test_nobody_but_check_seals_a_return() -> None:
             attribute = isinstance(node, ast.Attribute) and node.attr in ("seal", "_made_by_check")
             if "seal" in names or "_made_by_check" in names or attribute:
                 sealing.add(path.relative_to(root).as_posix())
-    assert sealing == {"check/__init__.py"}
+    assert {place.split("/")[0] for place in sealing} == {"check"}
+
+
+# Rules that look at when something was said, at the size of things, and at the months before.
+
+
+def said(item: str, value: object, days_ago: float, **more) -> Figure:
+    return Figure(EDITION.item(item).id, State.DECLARED, value, said_at=AS_AT - timedelta(days=days_ago), **more)
+
+
+def test_what_a_person_said_of_one_moment_lasts_seven_days_and_a_capacity_until_it_is_changed() -> None:
+    figures = {"ch_beds_vacant_reserved": said("ch_beds_vacant_reserved", 2, 6), "ch_beds_max_capacity": said("ch_beds_max_capacity", 60, 300)}
+    assert checked(figures, now=AS_AT + timedelta(days=1)).can_submit
+    found = checked(figures, now=AS_AT + timedelta(days=1, seconds=1))
+    stale = problem(found, "stale_declared")
+    assert stale is not None and stale.level is Level.ERROR and stale.items == ("ch_beds_vacant_reserved",) and not found.can_submit
+    assert checked(figures).can_submit  # without a moment of sending there is nothing to compare
+    season = {"ch_vax_flu_direct": said("ch_vax_flu_direct", 3, 30)}
+    assert problem(checked(season, now=AS_AT, decisions=Decisions(verified=frozenset(season))), "stale_declared") is None
+
+
+def test_more_capacity_than_is_registered_is_held_until_a_person_accepts_it() -> None:
+    context = {"residents": 50, "beds_other": 2, "registered_beds": 59}
+    found = checked(ret=a_return(context=context))
+    assert found.waiting == ("capacity_above_registered",) and not found.can_submit
+    assert checked(ret=a_return(context=context), decisions=Decisions(accepted={"capacity_above_registered": "new wing"})).can_submit
+    assert checked(ret=a_return(context=context | {"registered_beds": 60})).problems == ()
+
+
+def test_staff_per_bed_outside_what_analysts_keep_travels_as_a_warning() -> None:
+    few = {"ch_staff_direct_care": 10}  # 29 staff, 60 beds
+    found = checked(few)
+    warning = problem(found, "staff_per_bed_plausible")
+    assert warning is not None and found.can_submit and "ch_beds_max_capacity" in warning.items
+    assert problem(checked(few | {"ch_staff_agency_care": State.UNKNOWN}), "staff_per_bed_plausible") is None
+    nobody = dict.fromkeys((i for i in GOOD if "staff" in i), 0)
+    assert problem(checked(nobody), "staff_per_bed_plausible") is None
+    assert problem(checked({"ch_beds_max_capacity": 0, "ch_beds_occupied": 0, "ch_beds_vacant_reserved": 0,
+                            "ch_beds_vacant_accepting": 0}), "staff_per_bed_plausible") is None
+
+
+def months_before(*values: dict) -> list[Return]:
+    return [replace(a_return(v), as_at=AS_AT - timedelta(days=30.5 * n)) for n, v in enumerate(values, 1)]
+
+
+def test_a_total_of_staff_that_stands_still_for_longer_than_homes_of_its_size_do_is_told() -> None:
+    assert problem(checked(history=months_before(*[{}] * 4)), "staff_unchanged") is None          # 63 staff: 125 days
+    assert problem(checked(history=months_before(*[{}] * 5)), "staff_unchanged") is not None
+    moved = {"ch_staff_direct_care": 41, "ch_staff_agency_care": 3}                                # the total is the same
+    assert problem(checked(history=months_before({}, moved, {}, {}, {})), "staff_unchanged") is not None
+    assert problem(checked(history=months_before({}, {"ch_staff_direct_care": 41}, {}, {}, {})), "staff_unchanged") is None
+    unknown = {"ch_staff_direct_care": State.UNKNOWN}
+    assert problem(checked(history=months_before({}, unknown, {}, {}, {})), "staff_unchanged") is None
+    assert problem(checked(unknown, history=months_before(*[{}] * 6)), "staff_unchanged") is None
+    large = {"ch_staff_direct_care": 300}
+    assert problem(checked(large, history=months_before(large, large, large)), "staff_unchanged") is not None
+    rule = next(r for r in EDITION.rules if r.id == "staff_unchanged")
+    only_large = replace(EDITION, rules=(replace(rule, steps=((250, 65),)),))
+    assert check.check(a_return(), only_large, history=months_before(*[{}] * 6)).problems == ()
+
+
+def test_hours_that_moved_by_a_factor_are_held_and_provisional_ones_are_told() -> None:
+    paid = "ch_hours_paid_month"
+    verified = Decisions(verified=frozenset({paid}))
+    before = a_return({paid: Decimal(9300)})
+    step = problem(checked({paid: Decimal(2300)}, previous=before, decisions=verified), "hours_jump")
+    assert step is not None and step.level is Level.WARNING and step.items == (paid,)
+    assert problem(checked({paid: Decimal(8000)}, previous=before, decisions=verified), "hours_jump") is None
+    assert problem(checked({paid: Decimal(2300)}, decisions=verified), "hours_jump") is None
+    early = Figure(EDITION.item(paid).id, State.COUNTED, Decimal(9000), reason="provisional")
+    warning = problem(checked({paid: early}, decisions=verified), "hours_provisional")
+    assert warning is not None and warning.level is Level.WARNING
+    note = problem(checked({paid: early}), "hours_provisional")
+    assert note is not None and note.level is Level.NOTE  # it is not sent

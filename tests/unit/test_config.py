@@ -55,7 +55,7 @@ def test_all_mistakes_are_named_at_once_by_their_place(tmp_path: Path) -> None:
     assert refusal(tmp_path, text) == (
         "FOLDER/config.toml: 6 mistakes.\n"
         "  data_folder: is missing.\n"
-        "  receiver, channel: must be one of 'receiver-api' or 'by-hand'.\n"
+        "  receiver, channel: must be one of 'receiver-api', 'portal', 'bulk-file' or 'by-hand'.\n"
         "  source 1 (rota), connector: must be text in quotes.\n"
         "  provider 1 (Meadow Care Ltd), id: is not a CQC id; copy it from the page on the CQC website, for example 1-1234567890.\n"
         "  provider 1 (Meadow Care Ltd), location 1 (Rose House), care_types 1: must be one of 'care_home' or 'home_care'.\n"
@@ -135,3 +135,31 @@ def test_only_a_loopback_simulator_counts_as_this_machine(tmp_path: Path) -> Non
     away = simulator.replace('folder = "exports"', 'url = "https://care.example"')
     assert not load(written(tmp_path, away)).all_on_this_machine()
     assert isinstance(live, Config)
+
+
+def test_an_order_of_sources_names_tables_items_and_the_locations_own_sources(tmp_path: Path) -> None:
+    text = GOOD + 'precedence = { staff_pst = ["rota"], hours = ["payroll"], ch_vax_flu_direct = ["rota"] }\n'
+    said = refusal(tmp_path, text)
+    assert 'precedence: "staff_pst" is neither a table nor an item; did you mean "staff_post"?' in said
+    assert 'precedence, hours: "payroll" is not one of its sources' in said and "ch_vax" not in said
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ('folder = "exports"', 'folder = "exports"\nurl = "https://a.example"', "needs one of url (a server), folder (files) or sftp"),
+    ('folder = "exports"', 'url = "https://a.example"\nwatched = true', "only a folder can be watched"),
+    ('folder = "exports"', 'folder = "exports"\nquiet_from = "22:00"', "needs both quiet_from and quiet_to"),
+    ('folder = "exports"', 'url = "https://a.example"\nauth = { kind = "client-credentials", client_id = "a", token_url = "https://b.example" }',
+     'auth of kind "client-credentials" needs secret, or the source a certificate'),
+    ('folder = "exports"', 'url = "https://a.example"\nauth = { kind = "smart-backend", client_id = "a" }', "needs secret"),
+    ('folder = "exports"', 'sftp = { host = "a", username = "b", host_key = "ssh-ed25519 AAAA" }', "needs either password or key"),
+    ('folder = "exports"', 'sftp = { host = "a", username = "b", password = { env = "P" } }', "host_key: is missing"),
+])  # fmt: skip
+def test_a_source_that_does_not_hold_together_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in refusal(tmp_path, GOOD.replace(old, new))
+
+
+def test_paths_of_certificates_and_keys_are_relative_to_the_file_too(tmp_path: Path) -> None:
+    text = GOOD.replace('folder = "exports"', 'url = "https://a.example"\ncertificate = { file = "us.p12", password = { file = "pw" } }')
+    certificate = load(written(tmp_path, text)).source[0].certificate
+    assert certificate and certificate.file == tmp_path / "us.p12"
+    assert certificate.password and certificate.password.file == tmp_path / "pw"

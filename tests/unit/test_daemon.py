@@ -90,3 +90,30 @@ def test_many_quick_questions_after_each_other_are_all_asked(monkeypatch: pytest
 
     run_until(enough, ask)
     assert times >= 300
+
+
+def test_a_clock_that_is_put_back_two_days_does_not_lengthen_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that waits for a time of day fell silent until its clock had caught up with the wrong one."""
+    monkeypatch.setattr(daemon, "LONGEST_WAIT", timedelta(seconds=0.2))
+    ahead, again = [timedelta(days=2)], threading.Event()
+    times = 0
+
+    def its_clock() -> datetime:
+        return now() + ahead[0]
+
+    def ask() -> datetime:
+        nonlocal times
+        times += 1
+        if times == 2:
+            again.set()
+        return its_clock() + timedelta(hours=1)
+
+    stopping = daemon.Stopping()
+    thread = threading.Thread(target=daemon.run, args=(ask, its_clock, stopping))
+    thread.start()
+    time.sleep(0.05)
+    ahead[0] = timedelta(0)
+    assert again.wait(5)
+    stopping.set()
+    thread.join(10)
+    assert not thread.is_alive()

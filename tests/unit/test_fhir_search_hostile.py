@@ -22,7 +22,7 @@ from dscr_bridge.errors import RecordsUnreadable, SourceRefused, SourceUnavailab
 from dscr_bridge.mapping.codes import load_codes
 from dscr_bridge.privacy import Decoding, Keys
 from dscr_bridge.pull import pull
-from dscr_bridge.pull.asking import _retry_after
+from dscr_bridge.pull.asking import retry_after
 from dscr_bridge.returns import LocationId
 from dscr_bridge.tables import Reading, Records
 from dscr_bridge.world import World
@@ -357,4 +357,4 @@ def test_nothing_of_an_address_or_an_answer_reaches_the_log(server: Server, capl
 ])  # fmt: skip
 def test_every_form_of_retry_after_is_a_wait_within_reason(said: str, wait: float) -> None:
     """X14, and the epoch numbers that servers really send."""
-    assert _retry_after(said, AS_AT) == wait
+    assert retry_after(said, AS_AT) == wait

@@ -1,16 +1,9 @@
 """The ledger on SQLite and on PostgreSQL: durable, append-only, one owner at a time, rebuilt from its events."""
 
-import itertools
 import os
-import shutil
-import signal
 import sqlite3
-import subprocess
-import tempfile
+import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +11,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from database_server import new_database, postgresql  # noqa: F401  (the server is a fixture)
 
 from dscr_bridge.errors import ConfigError, LedgerBroken, SubmissionUnknown
 from dscr_bridge.ledger import ObligationRow, ObligationState, SectionState, open_ledger
@@ -28,60 +25,6 @@ from dscr_bridge.returns import CareType, Figure, ItemId, LocationId, Obligation
 START = datetime(2026, 11, 9, 10, tzinfo=UTC)
 ELM, ROSE = (Obligation(LocationId(f"1-100000000{n}"), CareType.CARE_HOME, "2026-11") for n in (1, 2))
 LEASE = timedelta(minutes=4)
-DATABASES = itertools.count(1)
-
-
-def postgres_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """Give the address of a PostgreSQL server: the one that is named, or one of our own that is stopped at the end."""
-    named = os.environ.get("DSCR_TEST_POSTGRESQL")
-    if named:
-        yield named.rstrip("/")
-        return
-    pytest.importorskip("psycopg", reason="PostgreSQL NOT TESTED: psycopg is not installed")
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL NOT TESTED: no server programs here and DSCR_TEST_POSTGRESQL is not set")
-    with tempfile.TemporaryDirectory(prefix="ledger-pg-", ignore_cleanup_errors=True) as name, running(programs, name):
-        yield f"postgresql://bridge@/?host={name}"
-
-
-@contextmanager
-def running(programs: Path, folder: str) -> Iterator[None]:
-    user = "nobody" if os.geteuid() == 0 else None  # the server refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": folder}
-    make = [programs / "initdb", "-D", f"{folder}/data", "-U", "bridge", "-A", "trust", "--no-sync"]
-    subprocess.run(make, check=True, **quiet)
-    # Fast on purpose: what survives a power cut is PostgreSQL's own business.
-    serve = ["-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
-    server = subprocess.Popen([programs / "postgres", *serve], **quiet)
-    try:
-        for _ in range(300):
-            if subprocess.run([programs / "pg_isready", "-q", "-h", folder], check=False, **quiet).returncode == 0:
-                break
-            assert server.poll() is None, "PostgreSQL did not start"
-            time.sleep(0.05)
-        yield
-    finally:
-        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint
-        server.wait(20)
-
-
-def new_database(server: str) -> str:
-    import psycopg
-
-    name = f"ledger_{os.getpid()}_{next(DATABASES)}"
-    with psycopg.connect(server.replace("/?", "/postgres?"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/?", f"/{name}?")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -346,14 +289,25 @@ def test_all_of_a_transaction_is_written_or_nothing(ledger):
         ledger.document(sha256(b"beds"))
 
 
+def let_time_pass(ledger, clock, minutes):
+    """Move the clock by which leases are judged: ours on SQLite, on PostgreSQL the server's, which cannot be moved."""
+    if ledger._dialect == "sqlite":
+        clock.at += timedelta(minutes=minutes)
+        return
+    with ledger._engine.begin() as connection:
+        for location, until in connection.execute(text("SELECT location, until FROM claim")).all():
+            earlier = stamp(datetime.fromisoformat(until) - timedelta(minutes=minutes))
+            connection.execute(text("UPDATE claim SET until = :until WHERE location = :at"), {"until": earlier, "at": location})
+
+
 def test_one_owner_holds_a_lease_until_it_ends(ledger, clock):
     assert ledger.claim(ELM, "a", LEASE) and ledger.claim(ELM, "a", LEASE)
     assert not ledger.claim(ELM, "b", LEASE) and ledger.claim(ROSE, "b", LEASE)
-    clock.at += timedelta(minutes=3)
+    let_time_pass(ledger, clock, 3)
     ledger.renew(ELM, "a", LEASE)
-    clock.at += timedelta(minutes=3)
+    let_time_pass(ledger, clock, 3)
     assert not ledger.claim(ELM, "b", LEASE)
-    clock.at += timedelta(minutes=1)
+    let_time_pass(ledger, clock, 1)
     assert ledger.claim(ELM, "b", LEASE)
     with pytest.raises(ClaimLost):
         ledger.renew(ELM, "a", LEASE)
@@ -361,6 +315,29 @@ def test_one_owner_holds_a_lease_until_it_ends(ledger, clock):
     assert not ledger.claim(ELM, "a", LEASE)
     ledger.release(ELM, "b")
     assert ledger.claim(ELM, "a", LEASE)
+
+
+def test_a_lease_that_was_given_by_a_clock_since_put_back_blocks_nobody(tmp_path, clock):
+    """A process crashed while its clock ran two days ahead; its lease would have blocked the return until then."""
+    ledger = open_ledger(tmp_path / "ledger.db", lambda: clock.at)
+    clock.at += timedelta(days=2)
+    assert ledger.claim(ELM, "a", LEASE)
+    clock.at -= timedelta(days=2)
+    assert ledger.claim(ELM, "b", LEASE)
+    ledger.close()
+
+
+def test_leases_of_hosts_whose_clocks_differ_are_judged_by_the_database_s_clock(request, clock):
+    """Two hosts once needed clocks within three minutes of each other, or both could send."""
+    where = new_database(request.getfixturevalue("postgresql"))
+    hosts = [open_ledger(where, lambda off=off: clock.at + timedelta(hours=off)) for off in (0, 7, -9)]
+    assert hosts[0].claim(ELM, "a", LEASE)
+    assert not hosts[1].claim(ELM, "b", LEASE) and not hosts[2].claim(ELM, "c", LEASE)
+    hosts[0].renew(ELM, "a", LEASE)
+    hosts[0].release(ELM, "a")
+    assert hosts[2].claim(ELM, "c", LEASE) and not hosts[1].claim(ELM, "b", LEASE)
+    for host in hosts:
+        host.close()
 
 
 def test_of_many_threads_one_gets_the_lease_and_all_events_are_kept(ledger):
@@ -492,7 +469,7 @@ def test_a_file_that_is_no_ledger_is_refused_in_plain_words(tmp_path, clock):
 
 def test_a_ledger_of_another_version_is_refused(where, ledger, clock):
     with ledger._engine.begin() as connection:
-        connection.execute(text("UPDATE about SET value = '99'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(LedgerBroken, match="another version"):
         open_ledger(where, lambda: clock.at)
 

@@ -340,7 +340,7 @@ def test_an_item_is_explained_with_definition_settings_rules_and_examples() -> N
     edition = mapping.edition_for(date(2026, 11, 8))
     text = mapping.explain_item("ch_beds_occupied", edition).text()
     for part in ("ch_beds_occupied: Occupied beds", '"occupied or used"', "Grade      A, required: yes",
-                 "Setting    unresolved_off_sale = true (true or false)", "Rule       beds_within_capacity",
+                 "Setting    unresolved_off_sale = true (true or false)", "Rule       8 beds_within_capacity",
                  "also by bed type", "Example    "):
         assert part in text
     text = mapping.explain_item("ch_visiting_accommodated", edition).text()

@@ -18,7 +18,7 @@ from dscr_bridge.errors import BridgeError, ConfigError, RecordsUnreadable, Sour
 from dscr_bridge.mapping.codes import load_codes
 from dscr_bridge.privacy import Decoding, Keys
 from dscr_bridge.pull import Step, pull
-from dscr_bridge.pull import ndjson_files as reader
+from dscr_bridge.pull import lines as line_reader
 from dscr_bridge.pull.gathering import once
 from dscr_bridge.returns import LocationId
 from dscr_bridge.tables import Finding, Reading, Records
@@ -105,7 +105,7 @@ def test_one_bad_line_is_one_rejected_row_by_its_place(tmp_path: Path) -> None:
 def test_a_broken_file_fails_its_own_tables_and_leaves_nothing_half_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, kind: str, failed: set[str]
 ) -> None:
-    monkeypatch.setattr(reader, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(line_reader, "LONGEST_LINE", 1000)
     (tmp_path / "Encounter.ndjson").write_bytes(lines(stay(1)))
     (tmp_path / name).write_bytes(content)
     source = Source.model_validate({"name": "dscr", "connector": "x", "folder": tmp_path, "limits": {"max_body_mb": 1}})
@@ -158,11 +158,16 @@ def test_a_folder_that_is_not_there_is_a_matter_of_configuration(tmp_path: Path)
 def test_a_file_that_changes_while_it_is_read_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "Encounter.ndjson"
     path.write_bytes(lines(stay(1)))
-    before = path.stat()
-    path.write_bytes(lines(stay(1), stay(2)))
+
+    def changing(step: Step) -> None:
+        path.write_bytes(lines(stay(1), stay(2), stay(3)))
+
+    (tmp_path / "Patient.ndjson").write_bytes(b"")
+    (tmp_path / "A.ndjson").write_bytes(lines(stay(9)))
     source = Source(name="dscr", connector="x", folder=tmp_path)
+    decoding = Decoding("dscr", Keys(bytes(32)), AS_AT, {HOME: LocationId(HOME)})
     with pytest.raises(SourceUnavailable, match="changed while"):
-        reader._refuse_if_changed(source, path, before.st_size, before.st_mtime_ns)
+        pull(source, CONNECTOR, decoding, CODES, World(), changing)
 
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
@@ -195,6 +200,6 @@ def test_memory_stays_flat_while_lines_stream(tmp_path: Path) -> None:
     path = tmp_path / "Encounter.ndjson"
     path.write_bytes(lines(*[stay(n) for n in range(3000)]))
     with path.open("rb") as file:
-        blocks = list(reader._blocks(file))
+        blocks = list(line_reader.blocks(iter(lambda: file.read(65536), b"")))
     assert b"".join(blocks) == path.read_bytes()
     assert all(block.endswith(b"\n") for block in blocks) and max(map(len, blocks)) < 70_000

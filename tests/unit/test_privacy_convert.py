@@ -188,3 +188,17 @@ def test_no_text_of_a_record_comes_out_of_any_converter(raw: Any, column: Column
         assert not isinstance(cell, str)
         assert CANARY.encode() not in (cell if isinstance(cell, bytes) else b"")
     assert CANARY not in json.dumps(notes)
+
+
+@pytest.mark.parametrize("text", ["Agency 1", "AGENCY", "agency-02", "Bank 3", "Agency nurse 1", "bank staff", "TBC", "Unfilled", "cover carer #2"])
+def test_a_line_of_the_rota_that_anybody_may_fill_is_no_worker(text: str) -> None:
+    assert read(Column("placeholder", Kind.BOOL), f" {text} ", reads="placeholder-worker") == (1, [])
+
+
+@pytest.mark.parametrize("text", ["W1", "1001", "A1", "Agency Smith", "Banksy 1", "AG-4471", "agency 4471", "temperance"])
+def test_a_workers_own_number_is_a_worker(text: str) -> None:
+    assert read(Column("placeholder", Kind.BOOL), text, reads="placeholder-worker") == (0, [])
+
+
+def test_a_workers_number_that_is_no_text_is_refused() -> None:
+    assert refused(Column("placeholder", Kind.BOOL), 12, reads="placeholder-worker") == "bad_type"

@@ -124,11 +124,24 @@ def test_no_more_is_said_than_is_proved(options, headline, ledger):
 
 
 def test_a_return_that_is_not_finished_or_held_says_so(ledger):
-    sent(ledger)
+    sent(ledger, read_back=False)
     ledger.record(ELM, Happened.HELD, {"reason": "edited_by_person", "after_acceptance": True})
     assert "Held: a person must look" in plain(receipt.page(account(ledger)))
     ledger.missed(ELM)
     assert "Not finished" in plain(receipt.page(account(ledger)))
+
+
+def test_a_return_that_was_on_record_in_the_window_is_never_missed_by_what_came_after(ledger):
+    """A person's edit found later held the return, and the close then called it missed."""
+    sent(ledger)
+    ledger.record(ELM, Happened.HELD, {"reason": "edited_by_person", "after_acceptance": True})
+    assert ledger.missed(ELM).state == "on_record"
+
+
+def test_a_return_that_was_late_on_record_stays_missed(ledger):
+    sent(ledger, in_window=False)
+    ledger.record(ELM, Happened.HELD, {"reason": "edited_by_person", "after_acceptance": True})
+    assert ledger.missed(ELM).state == "missed"
 
 
 def test_a_return_entered_by_hand_names_who_when_and_what_the_platform_showed(ledger):

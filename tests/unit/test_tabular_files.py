@@ -162,7 +162,8 @@ def test_encodings_line_ends_and_delimiters_give_the_same_rows(
 @pytest.mark.parametrize(("content", "settings", "said"), [
     (POSTS.encode("utf-16"), {}, "it is not a CSV text in UTF-8 or Windows-1252"),
     (POSTS.encode() + b"W\0,,Care worker,Bank,,\n", {}, "it is not a CSV text in UTF-8 or Windows-1252"),
-    (b"PK\x03\x04\0\0", {}, "it is not a CSV text in UTF-8 or Windows-1252"),
+    (b"PK\x03\x04\0\0", {}, "it is a damaged workbook"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", {}, "it is an old Excel file (.xls) or has a password"),
     (POSTS.encode() + b"W\xe9,,Care worker,Bank,,\n", {"encoding": "utf-8"}, "its characters are not utf-8-sig"),
     (POSTS.encode() + b"W\x81,,Care worker,Bank,,\n", {}, "its characters are not utf-8-sig or cp1252"),
 ])  # fmt: skip
@@ -307,14 +308,14 @@ def test_a_link_is_never_followed_out_of_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
 def test_a_link_put_in_the_place_of_a_file_that_was_listed_is_not_followed(tmp_path: Path) -> None:
-    from dscr_bridge.pull.folder import content_of, listed, matching
+    from dscr_bridge.pull.folder import Local, content_of, matching
 
     path = write(tmp_path, "posts.csv", POSTS + WORKER)
-    (found,) = matching(listed(tmp_path, "rota"), ["posts*"])
+    (found,) = matching(Local(tmp_path, "rota").listed(), ["posts*"])
     path.rename(tmp_path / "other.csv")
     path.symlink_to(tmp_path / "other.csv")
     with pytest.raises(SourceUnavailable, match="cannot be read"):
-        content_of(found, "here", 1)
+        content_of(Local(tmp_path, "rota"), found, "here", 1)
 
 
 def test_a_folder_that_matches_is_not_a_file(tmp_path: Path) -> None:
@@ -338,13 +339,13 @@ def test_a_file_that_changes_while_it_is_read_is_tried_again_later(posts: Path, 
 
 @pytest.mark.parametrize("content", [POSTS, POSTS + WORKER * 2])
 def test_a_file_that_is_not_as_it_was_listed_is_tried_again_later(tmp_path: Path, content: str) -> None:
-    from dscr_bridge.pull.folder import content_of, listed, matching
+    from dscr_bridge.pull.folder import Local, content_of, matching
 
     path = write(tmp_path, "posts.csv", POSTS + WORKER)
-    (found,) = matching(listed(tmp_path, "rota"), ["posts*"])
+    (found,) = matching(Local(tmp_path, "rota").listed(), ["posts*"])
     path.write_text(content)
     with pytest.raises(SourceUnavailable, match="it changed while it was being read"):
-        content_of(found, "here", 1)
+        content_of(Local(tmp_path, "rota"), found, "here", 1)
 
 
 def test_a_folder_that_is_not_there_is_tried_again_later(tmp_path: Path) -> None:

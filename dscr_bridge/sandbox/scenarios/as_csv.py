@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from dscr_bridge.returns import CareType
 from dscr_bridge.sandbox.scenarios.as_fhir import TWO_DAYS_AGO, written
-from dscr_bridge.sandbox.scenarios.homes_told import LOCATION_OF, CannotSay
+from dscr_bridge.sandbox.scenarios.homes_told import TOLD_HOMES, CannotSay, ToldHome
 from dscr_bridge.sandbox.scenarios.notation import ABSENCES, ENGAGEMENTS, JANUARY, ROLES, STATES, Line
 
 OCCUPANCY, STAFF, HOMECARE = "occupancy-csv", "staff-csv", "homecare-rota-csv"
@@ -54,21 +55,22 @@ class _Reports:
     """The rows of the reports so far, and who has died."""
 
     lines: Sequence[Line]
+    homes: Mapping[str, ToldHome]
     rows: dict[tuple[str, str], list[_Cells]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
 
     def add(self, connector: str, name: str, home: str, **cells: str | None) -> None:
         """Add a row; words are joined by a blank where the column's name has one."""
         row = {column.replace("_", " "): cell for column, cell in cells.items() if cell is not None}
-        self.rows[connector, name].append({"Location": LOCATION_OF[home], **row})
+        self.rows[connector, name].append({"Location": self.homes[home].location, **row})
 
     def died(self, name: str) -> str:
         """Say whether a person has died, in the product's word."""
         return "Yes" if any(x.kind == "person" and x.name == name and "died" in x.words for x in self.lines) else "No"
 
 
-def files_of(lines: Sequence[Line]) -> dict[tuple[str, str], str]:
+def files_of(lines: Sequence[Line], homes: Sequence[ToldHome] = TOLD_HOMES) -> dict[tuple[str, str], str]:
     """Give the text of every report by its connector and file name.  Raises CannotSay."""
-    reports = _Reports(lines)
+    reports = _Reports(lines, {home.letter: home for home in homes})
     for line in lines:
         _TELL[line.kind](line, reports)
     return {name: _text(COLUMNS[name], rows) for name, rows in reports.rows.items()}
@@ -121,8 +123,8 @@ def _post(line: Line, reports: _Reports) -> None:
     contract = "Zero hours" if "zero" in line.words else contract
     worker = _worker(line)
     when = {"Start_date": _day(line.takes.get("since", JANUARY)), "End_date": _day(line.takes.get("until", ""))}
-    if line.at() == "C":
-        reports.add(HOMECARE, "carers.csv", "C", Worker_ID=worker, Job_role=role, Contract_type=contract, **when)
+    if reports.homes[line.at()].care_type is CareType.HOME_CARE:
+        reports.add(HOMECARE, "carers.csv", line.at(), Worker_ID=worker, Job_role=role, Contract_type=contract, **when)
         return
     care_type = {"care_home": "Care home", "home_care": "Home care"}.get(line.takes.get("of", ""), "")
     reports.add(STAFF, "posts.csv", line.at(), Worker_ID=worker, Job_role=role, Contract_type=contract,
@@ -140,7 +142,8 @@ def _absence(line: Line, reports: _Reports) -> None:
     homes = [x.at() for x in reports.lines if x.kind == "post" and x.name == line.name]
     for home in dict.fromkeys([line.takes["at"]] if "at" in line.takes else homes):
         reports.add(STAFF, "absences.csv", home, Worker_ID=line.name, Reason=_REASONS[line.one_of(ABSENCES, "")],
-                    First_day=_day(line.takes.get("since", JANUARY)), Last_day=_day(line.takes.get("until", "")))  # fmt: skip
+                    First_day=_day(line.takes.get("since", JANUARY)),
+                    Last_day=_day(line.takes.get("until", "")))  # fmt: skip
 
 
 def _dose(line: Line, reports: _Reports) -> None:
@@ -149,7 +152,7 @@ def _dose(line: Line, reports: _Reports) -> None:
         return
     if line.words & {"subpotent", "secondary"}:
         raise CannotSay("a list of vaccinations: how strong the dose was, or who reported it")
-    home = next((x.at() for x in reports.lines if x.kind == "stay" and x.name == line.name), "A")
+    home = next((x.at() for x in reports.lines if x.kind == "stay" and x.name == line.name), next(iter(reports.homes)))
     given = "Declined" if "refused" in line.words else "Entered in error" if "void" in line.words else "Yes"
     on = "" if "undated" in line.words else "/".join(reversed(written(line).split("-")))
     # Told again, the same dose is told in another word, else it would be the same line again.
@@ -159,14 +162,17 @@ def _dose(line: Line, reports: _Reports) -> None:
 
 
 def _staff_vaccinations(reports: _Reports) -> None:
-    """Print how many of those who work at home A now had the flu vaccination, by staff group, and nobody's name."""
+    """Print how many of those who work there now had the flu vaccination, by staff group, and nobody's name."""
+    if any("placeholder" in x.words for x in reports.lines):
+        raise CannotSay("staff files: which of the vaccinated a placeholder stands for; they hold counts only")
+    home = next(x.at() for x in reports.lines if x.kind == "bed")
     had = {x.name for x in reports.lines if x.kind == "dose" and {"worker", "flu"} <= x.words}
     posts = [x for x in reports.lines if x.kind == "post" and x.name in had and "until" not in x.takes]
     rows = reports.rows[STAFF, "staff-vaccinations.csv"] = []
     for group, engaged in (("Directly employed", False), ("Agency or bank", True)):
         n = len({x.name for x in posts if bool(x.words & {"bank", "agency"}) is engaged})
-        rows.append({"Location": LOCATION_OF["A"], "Staff group": group, "Vaccine": "Flu", "Vaccinated": str(n),
-                     "Counted on": "08/11/2026"})  # fmt: skip
+        rows.append({"Location": reports.homes[home].location, "Staff group": group, "Vaccine": "Flu",
+                     "Vaccinated": str(n), "Counted on": "08/11/2026"})  # fmt: skip
 
 
 def _service(line: Line, reports: _Reports) -> None:
@@ -184,7 +190,8 @@ def _hours(line: Line, reports: _Reports) -> None:
     reports.add(STAFF, "hours.csv", line.at(), Care_type=care_type, Kind=line.name.capitalize(),
                 Unit="Days" if "days" in line.words else "Hours", Value=line.takes["is"],
                 Period_start=_day(line.takes.get("since", "2026-10-01")),
-                Period_end=_day(line.takes.get("until", "2026-10-31")), Reported_on=_day(line.takes.get("on", "")))  # fmt: skip
+                Period_end=_day(line.takes.get("until", "2026-10-31")),
+                Reported_on=_day(line.takes.get("on", "")))  # fmt: skip
 
 
 def _filed(line: Line, reports: _Reports) -> None:

@@ -4,13 +4,12 @@ What FHIR has no place for raises CannotSay; a shift that was worked is one of t
 are left to the rota's files.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from dscr_bridge.sandbox import fhir_shapes as shapes
-from dscr_bridge.sandbox.scenarios.homes_told import TOLD_HOMES, CannotSay
+from dscr_bridge.sandbox.scenarios.homes_told import TOLD_HOMES, CannotSay, ToldHome
 from dscr_bridge.sandbox.scenarios.notation import ABSENCES, JANUARY, ROLES, STATES, Line, start_of
 
 Resource = dict[str, Any]
@@ -36,10 +35,11 @@ _NO_PLACE = frozenset({"to_hospital", "flexible", "for", "zero", "placeholder", 
 TWO_DAYS_AGO = "2026-11-07"
 
 
-def resources_of(lines: Lines, changes: Mapping[str, Mapping[str, Any]] | None = None) -> list[Resource]:
+def resources_of(lines: Lines, changes: Mapping[str, Mapping[str, Any]] | None = None,
+                 homes: Sequence[ToldHome] = TOLD_HOMES) -> list[Resource]:  # fmt: skip
     """Give the resources of a scenario, with these changes to them.  Raises CannotSay."""
     made: dict[str, Resource] = {}
-    for one in (*_homes(), *_everybody(lines)):
+    for one in (*_homes(homes), *_everybody(lines)):
         key = f"{one['resourceType']}/{one['id']}"
         for n in range(2, 99):
             if key not in made:
@@ -65,13 +65,14 @@ def merged(target: Any, patch: Any) -> Any:
     return kept
 
 
-def _homes() -> Iterator[Resource]:
-    for home in TOLD_HOMES:
+def _homes(homes: Sequence[ToldHome]) -> Iterator[Resource]:
+    for home in homes:
         yield {"resourceType": "Organization", "id": f"home-{home.letter}", "active": True,
                "identifier": [{"system": shapes.ODS_ORGANISATION, "value": home.ods}]}  # fmt: skip
         yield {"resourceType": "Location", "id": f"site-{home.letter}", "status": "active", "mode": "instance",
                "identifier": [{"system": shapes.CQC, "value": home.location}],
-               "physicalType": _coded(shapes.PHYSICAL, "si"), "managingOrganization": _to(f"home-{home.letter}")}  # fmt: skip
+               "physicalType": _coded(shapes.PHYSICAL, "si"),
+               "managingOrganization": _to(f"home-{home.letter}")}  # fmt: skip
 
 
 def _everybody(lines: Lines) -> Iterator[Resource]:
@@ -125,7 +126,7 @@ def _booking(line: Line, lines: Lines) -> Iterator[Resource]:
     place = f"site-{line.at()}" if line.name == "any" else line.name
     start = datetime.fromisoformat(start_of(line.takes["on"]))
     for _ in range(int(line.takes.get("places", 1))):
-        yield {"resourceType": "Appointment", "id": f"{line.name}-booking",
+        yield {"resourceType": "Appointment", "id": f"{place}-booking",
                "status": "proposed" if "tentative" in line.words else "booked",
                "created": start_of(line.takes.get("made", "2026-11-01")), "start": _instant(start),
                "end": _instant(start + timedelta(hours=1)),

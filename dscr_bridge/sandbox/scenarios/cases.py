@@ -11,6 +11,8 @@ from dscr_bridge import mapping
 from dscr_bridge.sandbox.scenarios.notation import Line, read_lines
 from dscr_bridge.sandbox.scenarios.wanted import Wanted, read_wanted
 
+_OF_HOME_CARE = ("home_care", "tenants")
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -26,18 +28,18 @@ class Scenario:
     oddities: Mapping[str, int]
     # How a product tells it in FHIR: JSON merge patches (RFC 7396) by `Type/id`; a resource that is not there is made.
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)  # what the provider settled
 
     @property
     def home(self) -> str:
         """The home whose oddities are meant: A, or C for home care."""
-        return "C" if self.part == "home_care" else "A"
+        return "C" if self.part in _OF_HOME_CARE else "A"
 
 
 def load(path: Path | None = None) -> tuple[Scenario, ...]:
-    """Load the agreed scenarios."""
-    document = _document(path or mapping.folder() / "scenarios.toml")
-    home = read_lines(document["home"])
-    return tuple(_from_rows(document, home))
+    """Load the agreed scenarios, or another file of the same form; the usual home is that of the agreed ones."""
+    agreed = _document(mapping.folder() / "scenarios.toml")
+    return tuple(_from_rows(_document(path) if path else agreed, read_lines(agreed["home"])))
 
 
 def load_told_in_fhir(path: Path | None = None) -> tuple[Scenario, ...]:
@@ -54,15 +56,17 @@ def load_told_in_fhir(path: Path | None = None) -> tuple[Scenario, ...]:
 def _from_rows(document: Mapping[str, Any], home: tuple[Line, ...]) -> Iterator[Scenario]:
     for part, rows in document.items():
         if isinstance(rows, dict):
-            for name, (title, text, expected, *odd) in rows.items():
-                yield _scenario(name, part, home, title, text, expected, odd[0] if odd else "")
+            for name, (title, text, expected, *more) in rows.items():
+                odd, settings = (*more, "", {})[:2] if len(more) < 2 else more
+                yield _scenario(name, part, home, title, text, expected, odd, None, settings)
 
 
 def _scenario(name: str, part: str, home: tuple[Line, ...], title: str, text: str, expected: str, odd: str,
-              changes: Mapping[str, Mapping[str, Any]] | None = None) -> Scenario:  # fmt: skip
+              changes: Mapping[str, Mapping[str, Any]] | None = None,
+              settings: Mapping[str, object] | None = None) -> Scenario:  # fmt: skip
     oddities = {rule: int(n) for rule, n in (one.split() for one in odd.split("; ") if one)}
     return Scenario(name, part, title, text, read_lines(text, home), expected, read_wanted(expected), oddities,
-                    changes or {})  # fmt: skip
+                    changes or {}, settings or {})  # fmt: skip
 
 
 @cache

@@ -16,7 +16,7 @@ from dscr_bridge.mapping import Campaign, CodeList
 from dscr_bridge.privacy import Decoding, Keys, normalised
 from dscr_bridge.pull import pull
 from dscr_bridge.returns import LocationId, Return
-from dscr_bridge.sandbox.scenarios.homes_told import LOCATION_OF, PROVIDER, TOLD_HOMES
+from dscr_bridge.sandbox.scenarios.homes_told import LOCATION_OF, PROVIDER, TOLD_HOMES, ToldHome
 from dscr_bridge.sandbox.scenarios.notation import Line
 from dscr_bridge.sandbox.scenarios.rows import said
 from dscr_bridge.tables import Records, Waist
@@ -52,29 +52,33 @@ def from_rows(rows: Mapping[str, Iterable[Mapping[str, Any]]], **more: Any) -> d
         waist.close()
 
 
-def from_folders(told: Sequence[Told], lines: Sequence[Line] = (), *, as_at: datetime = AS_AT, **more: Any
+def from_folders(told: Sequence[Told], lines: Sequence[Line] = (), *, as_at: datetime = AS_AT,
+                 homes: Sequence[ToldHome] = TOLD_HOMES, declared: Iterable[Mapping[str, Any]] = (), **more: Any
                  ) -> dict[str, Return]:  # fmt: skip
-    """Count what products tell, through pull, assemble and count, with what a person declared in these lines.
+    """Count what products tell, through pull, assemble and count, with what a person declared: in lines, or as rows.
 
     Raises whatever `pull` raises for a product whose files cannot be read at all.
     """
-    waist = joined(told, lines, as_at=as_at)
+    waist = joined(told, lines, as_at=as_at, homes=homes)
     try:
-        return _counted(waist, as_at=as_at, **more)
+        waist.add_named("operator_value", declared)
+        return _counted(waist, as_at=as_at, homes=homes, **more)
     finally:
         waist.close()
 
 
-def joined(told: Sequence[Told], lines: Sequence[Line] = (), *, as_at: datetime = AS_AT) -> Waist:
+def joined(told: Sequence[Told], lines: Sequence[Line] = (), *, as_at: datetime = AS_AT,
+           homes: Sequence[ToldHome] = TOLD_HOMES) -> Waist:  # fmt: skip
     """Pull and assemble what products tell."""
-    records = [_pulled(one, as_at) for one in told]
+    records = [_pulled(one, as_at, homes) for one in told]
     sources = tuple(one.source for one in records)
-    entries = [Entry(home.location, (home.care_type,), sources) for home in TOLD_HOMES]
+    entries = [Entry(home.location, (home.care_type,), sources) for home in homes]
+    location_of = {home.letter: home.location for home in homes}
     waist = assemble(records, entries, {}, as_at)
     for line in lines:
         if line.kind == "declared":
             for table, row in said("declared")(line, ""):
-                waist.add_named(table, [row | {"loc_key": LOCATION_OF[line.at()]}])
+                waist.add_named(table, [row | {"loc_key": location_of[line.at()]}])
     return waist
 
 
@@ -84,19 +88,19 @@ def in_told_homes(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, 
                     for row in named] for table, named in rows.items()}  # fmt: skip
 
 
-def _counted(waist: Waist, *, as_at: datetime = AS_AT, window: str = WINDOW, campaigns: Iterable[Campaign] | None = None,
-             **more: Any) -> dict[str, Return]:  # fmt: skip
+def _counted(waist: Waist, *, as_at: datetime = AS_AT, homes: Sequence[ToldHome] = TOLD_HOMES, window: str = WINDOW,
+             campaigns: Iterable[Campaign] | None = None, **more: Any) -> dict[str, Return]:  # fmt: skip
     asked = tuple(campaigns) if campaigns is not None else (*mapping.load_campaigns(), COVID)
     edition = mapping.edition_for(date(2026, 11, 8))
     return {home.letter: count(waist, edition, LocationId(home.location), home.care_type, window, as_at,
-                               campaigns=asked, **more) for home in TOLD_HOMES}  # fmt: skip
+                               campaigns=asked, **more) for home in homes}  # fmt: skip
 
 
-def _pulled(told: Told, as_at: datetime) -> Records:
+def _pulled(told: Told, as_at: datetime, homes: Sequence[ToldHome]) -> Records:
     source = Source(name=told.connector.rpartition("/")[2], connector=told.connector, folder=told.folder,
                     settings=dict(told.settings or {}))  # fmt: skip
     declared = _connector(told.connector).with_settings(source.settings)
-    sites = {normalised(name): home.location for home in TOLD_HOMES for name in (home.location, home.ods)}
+    sites = {normalised(name): home.location for home in homes for name in (home.location, home.ods)}
     decoding = Decoding(source=source.name, keys=_KEYS, as_at=as_at, sites=sites, provider=PROVIDER,
                         naive_times_are_london=declared.naive_times_are_london(None))  # fmt: skip
     return pull(source, declared, decoding, _codes(), World(now=lambda: as_at))

@@ -1,5 +1,6 @@
 """The three homes of the scenarios, by the names that products give them, and what a form cannot say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dscr_bridge.returns import CareType, LocationId
@@ -9,19 +10,26 @@ from dscr_bridge.returns import CareType, LocationId
 class ToldHome:
     """A home of the scenarios; nobody lives there."""
 
-    letter: str
+    letter: str  # what the lines call it
     location: LocationId
     ods: str
     care_type: CareType
 
 
-TOLD_HOMES = (
-    ToldHome("A", LocationId("1-2000000001"), "ZZ201", CareType.CARE_HOME),
-    ToldHome("B", LocationId("1-2000000002"), "ZZ202", CareType.CARE_HOME),
-    ToldHome("C", LocationId("1-2000000003"), "ZZ203", CareType.HOME_CARE),
-)
 PROVIDER = "1-2000000000"
-LOCATION_OF = {home.letter: home.location for home in TOLD_HOMES}
+
+
+def told_homes(before: str = "", number: int = 0) -> tuple[ToldHome, ...]:
+    """Give homes A, B and C, with words before the letters and a number of their own where many are one source."""
+    kinds = (CareType.CARE_HOME, CareType.CARE_HOME, CareType.HOME_CARE)
+    return tuple(
+        ToldHome(f"{before}{letter}", LocationId(f"1-2{number:06d}00{n}"), f"ZZ{number:04d}{n}", kind)
+        for n, (letter, kind) in enumerate(zip("ABC", kinds, strict=True), 1)
+    )
+
+
+TOLD_HOMES = told_homes()
+LOCATION_OF: Mapping[str, LocationId] = {home.letter: home.location for home in TOLD_HOMES}
 
 
 class CannotSay(Exception):

@@ -4,6 +4,7 @@ A line of the same kind and name replaces the one before it; `also` adds a secon
 that are left out have the plain meaning: current, direct, since January, at home A.  Dates are London midnights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ STATES = frozenset({"current", "planned", "ended", "void", "unresolved", "to_hos
 # Words that take the word after them as their value.
 TAKES = {"in", "at", "since", "until", "places", "type", "on", "to", "shift", "made", "is", "held", "of", "person",
          "paid_from", "kind", "says", "for"}  # fmt: skip
+
+_NAMES = frozenset({"in", "held", "to"})  # ... and of these, the names of records; `is` names a person or a number
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ def read_lines(text: str, start: tuple[Line, ...] = ()) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def renamed(lines: Sequence[Line], before: str) -> tuple[Line, ...]:
+    """Give the same homes with these words before every name, so that many scenarios can be one source."""
+    return tuple(_renamed(line, before) for line in lines)
+
+
 def start_of(day: str) -> str:
     """London midnight that begins a day, or an instant as it is, as UTC text."""
     at = datetime.fromisoformat(day)
@@ -70,6 +78,15 @@ def end_of(day: str | None) -> str | None:
     if day is None or "T" in day:
         return day and start_of(day)
     return start_of(str((datetime.fromisoformat(day) + timedelta(days=1)).date()))
+
+
+def _renamed(line: Line, before: str) -> Line:
+    named = _NAMES | {"is"} if line.kind == "person" else _NAMES if line.kind == "stay" else frozenset()
+    takes = {word: f"{before}{value}" if word in named else value for word, value in line.takes.items()}
+    if line.kind != "absence" or "at" in takes:
+        takes["at"] = f"{before}{line.at()}"
+    own = line.kind not in ("hours", "declared", "filed") and line.name != "any"
+    return Line(line.kind, f"{before}{line.name}" if own else line.name, line.words, takes)
 
 
 def _line(kind: str, name: str, more: list[str]) -> Line:

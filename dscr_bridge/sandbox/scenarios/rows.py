@@ -92,7 +92,8 @@ def _post(line: Line, key: str) -> _Rows:
         "post_key": key, "worker_key": line.name, "loc_key": line.at(),
         "role_group": ROLES[next(iter(line.words & ROLES.keys()))], "engagement": engagement,
         "care_type": line.takes.get("of"), "active": 0 if "inactive" in line.words else 1,
-        "last_shift_at": shift and start_of(shift), "placeholder": int("placeholder" in line.words), **_span(line)}  # fmt: skip
+        "last_shift_at": shift and start_of(shift), "placeholder": int("placeholder" in line.words),
+        **_span(line)}  # fmt: skip
 
 
 def _absence(line: Line, key: str) -> _Rows:

@@ -22,6 +22,9 @@ MEANS: Mapping[str, tuple[str, ...]] = {
     "agency flu": ("ch_vax_flu_agency",),
     "users": ("hc_service_users",),
 }  # fmt: skip
+# `by occupied general_nursing 1 general_residential 2`: the split by bed type; `by occupied -`: there is none.
+_BY = "/by"
+_STATES = {"capacity": "max_capacity", "accepting": "vacant_accepting", "reserved": "vacant_reserved"}
 # Words of a home care location.
 _OF_HOME_CARE = ("users",)
 
@@ -62,6 +65,8 @@ def differences(wanted: Iterable[Wanted], returns: Mapping[str, Return]) -> Iter
             got = value_of(ret, name)
             if got != value:
                 yield Difference(one.home, name, _shown(value), _shown(got))
+        if one.what == "by":
+            continue
         incomplete = any(not figure.complete for figure in ret.figures if figure.item in one.figures)
         if incomplete is one.complete:
             yield Difference(one.home, one.what, *(("complete", "not") if one.complete else ("incomplete", "complete")))
@@ -78,12 +83,18 @@ def value_of(ret: Return, name: str) -> Number | str | None:
     """Give a figure of a return, or a number of its context, as a plain number; None where there is none."""
     if name in ret.context:
         return ret.context[name]
+    if name.endswith(_BY):
+        by = ret.figure(name.removesuffix(_BY)).by
+        return " ".join(f"{bed_type} {n}" for bed_type, n in sorted(by.items()) if n) if by else None
     value: Number | str | None = number(ret.figure(name).value)
     return value
 
 
 def _one(text: str) -> Wanted:
     home, words = (text[0], text[2:].split()) if text[1:2] == " " and text[0].isupper() else ("", text.split())
+    if words[0] == "by":
+        named = {f"ch_beds_{_STATES.get(words[1], words[1])}{_BY}": None if words[2] == "-" else " ".join(words[2:])}
+        return Wanted(home or "A", "by", named)
     cut = next((n for n, word in enumerate(words) if word[0].isdigit() or word[0] == "-"), len(words))
     what, numbers = " ".join(words[:cut]), words[cut].split("/") if cut < len(words) else []
     if what not in MEANS or len(numbers) != len(MEANS[what]) or words[cut + 1 :] not in ([], ["incomplete"]):

@@ -2,12 +2,13 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from dscr_bridge.sandbox.scenarios import as_csv, as_fhir
 from dscr_bridge.sandbox.scenarios.cases import Scenario
 from dscr_bridge.sandbox.scenarios.counting import Told
-from dscr_bridge.sandbox.scenarios.homes_told import CannotSay
+from dscr_bridge.sandbox.scenarios.homes_told import TOLD_HOMES, CannotSay, ToldHome
 from dscr_bridge.sandbox.scenarios.notation import read_lines
 from dscr_bridge.sandbox.scenarios.wanted import Wanted
 
@@ -17,9 +18,12 @@ CARE_RECORD = "uk-core-fhir"
 _NOT_IN_FHIR = ("agency", "agency flu")
 
 
-def write(scenario: Scenario, form: str, folder: Path) -> tuple[Told, ...]:
-    """Write a scenario in a form and say what reads it.  Raises CannotSay before anything is written."""
-    return _write_fhir(scenario, folder) if form == "fhir" else _write_csv(scenario, folder)
+def write(scenario: Scenario, form: str, folder: Path, homes: Sequence[ToldHome] = TOLD_HOMES) -> tuple[Told, ...]:
+    """Write a scenario in a form and say what reads it; onto what is there, if the homes and names differ.
+
+    Raises CannotSay before anything is written.
+    """
+    return (_write_fhir if form == "fhir" else _write_csv)(scenario, folder, homes)
 
 
 def told(form: str, folder: Path) -> tuple[Told, ...]:
@@ -34,25 +38,29 @@ def wanted_in(scenario: Scenario, form: str) -> tuple[Wanted, ...]:
     return tuple(w for w in scenario.wanted if form != "fhir" or w.what not in _NOT_IN_FHIR)
 
 
-def _write_fhir(scenario: Scenario, folder: Path) -> tuple[Told, ...]:
+def _write_fhir(scenario: Scenario, folder: Path, homes: Sequence[ToldHome]) -> tuple[Told, ...]:
     text = "\n".join(line for line in scenario.text.splitlines() if not line.startswith("without"))
     if any(line.kind == "post" and line.words & {"agency", "bank"} for line in read_lines(text)):
         raise CannotSay("a care record: shifts that were worked")
     if not wanted_in(scenario, "fhir"):
         raise CannotSay("a care record: agency staff")
     by_type: dict[str, list[str]] = defaultdict(list)
-    for resource in as_fhir.resources_of(scenario.lines, scenario.changes):
+    for resource in as_fhir.resources_of(scenario.lines, scenario.changes, homes):
         by_type[resource["resourceType"]].append(json.dumps(resource, ensure_ascii=False))
     folder.mkdir(parents=True, exist_ok=True)
     for of in sorted({*as_fhir.EXPORTED, *by_type}):
-        (folder / f"{of}.ndjson").write_text("".join(f"{line}\n" for line in by_type[of]), "utf-8", newline="\n")
+        with (folder / f"{of}.ndjson").open("a", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in by_type[of])
     return told("fhir", folder)
 
 
-def _write_csv(scenario: Scenario, folder: Path) -> tuple[Told, ...]:
+def _write_csv(scenario: Scenario, folder: Path, homes: Sequence[ToldHome]) -> tuple[Told, ...]:
     if scenario.changes:
         raise CannotSay("files: how FHIR tells it")
-    for (connector, name), text in as_csv.files_of(scenario.lines).items():
+    for (connector, name), text in as_csv.files_of(scenario.lines, homes).items():
         (folder / connector).mkdir(parents=True, exist_ok=True)
-        (folder / connector / name).write_text(text, "utf-8", newline="")
+        path = folder / connector / name
+        rows = text.partition("\r\n")[2] if path.exists() else text
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(rows)
     return told("csv", folder)

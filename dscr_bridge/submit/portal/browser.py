@@ -1,13 +1,13 @@
-"""One browser with one page in one thread of its own: polite, same-origin, without memory.  Nothing of a page is logged.
+"""One browser with one page in one thread of its own: polite, same-origin, without memory.
 
-Playwright's errors quote pages and addresses: none of their text leaves this module.
+Nothing of a page is logged.  Playwright's errors quote pages and addresses: none of their text leaves this module.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -48,8 +48,8 @@ class Browser:
     """A browser for one platform; every method must be called through `run`."""
 
     def __init__(
-        self, url: str, world: World, *, hosts: Sequence[str] = (), headed: bool = False, executable: Path | None = None,
-        pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
+        self, url: str, world: World, *, hosts: Sequence[str] = (), headed: bool = False,
+        executable: Path | None = None, pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
     ) -> None:  # fmt: skip
         """Take where the platform is and how politely to visit it; nothing is started yet."""
         self.url, self.counts = url.rstrip("/"), Counts()
@@ -91,7 +91,7 @@ class Browser:
     def stop(self) -> None:
         """End the browser and forget its session."""
         while self._started:
-            with _quietly():
+            with suppress(Exception):
                 self._started.pop()()
         self._page = None
 
@@ -114,13 +114,14 @@ class Browser:
         """Look until the page is known; with `before`, or has been another for a second.  Raises NoAnswer."""
         ends, other, since = monotonic() + seconds, before, monotonic()
         while monotonic() < ends:
-            with _quietly():  # a page that is just being left cannot be read
+            with suppress(Exception):  # a page that is just being left cannot be read
+                complete = self._complete()  # asked first: what is seen then is a whole page
                 seen = seen_from(self.page.evaluate(look_script()))
-                if known(seen):
+                if complete and known(seen):
                     return seen
                 if seen != other:
                     other, since = seen, monotonic()
-                elif before is not None and seen != before and monotonic() - since > 1 and self._complete():
+                elif before is not None and seen != before and monotonic() - since > 1 and complete:
                     return seen
             if self.page.url.startswith("chrome-error:"):
                 raise NoAnswer
@@ -198,7 +199,7 @@ class Browser:
     def _noted(self, response: "Response") -> None:
         """Keep what the platform's clock says."""
         stated = response.headers.get("date") if response.request.is_navigation_request() else None
-        with _quietly():
+        with suppress(Exception):
             self.clock = parsedate_to_datetime(stated) if stated else self.clock
 
     def _start(self) -> "Page":
@@ -250,14 +251,6 @@ def _mapped(kind: type[Exception]) -> Iterator[None]:
         raise
     except Exception:  # noqa: BLE001  (Playwright's errors, and those of a driver that died)
         raise kind from None
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    try:
-        yield
-    except Exception:  # noqa: BLE001, S110  (it is being thrown away)
-        pass
 
 
 def _can_sandbox() -> bool:

@@ -60,7 +60,8 @@ def _wanted(
 ) -> Iterator[tuple[Key, Wanted]]:
     value = figure["value"]
     if value is None:
-        yield from (((one.group, label), Wanted(one.item, bed_type, "", None)) for bed_type, label in script.labels(one))
+        for bed_type, label in script.labels(one):
+            yield (one.group, label), Wanted(one.item, bed_type, "", None)
     elif one.form == "choice":
         if value not in one.answers:
             raise ScreenDiffers(where, f"the script has no answer for what {one.item} says.")
@@ -92,7 +93,7 @@ def require_screen(script: Script, screen: Screen, seen: Seen, where: str) -> No
     for key, one in ours.items():
         found = seen.control(key)
         if key in twice:
-            raise ScreenDiffers(where, f'two fields are called "{_called(key)}", so that {one.item} cannot be told apart.')
+            raise ScreenDiffers(where, f'two fields are called "{_called(key)}": which is {one.item} cannot be told.')
         if found is None:
             raise ScreenDiffers(where, f'there is no field "{_called(key)}" for {one.item}: it was moved or renamed.')
         if not found.enabled:
@@ -172,8 +173,10 @@ def held_figures(script: Script, care_type: str, section: str, seen: Seen) -> di
         return None
     found: dict[str, Any] = {}
     for item, row in part.rows.items():
-        split = [(b, row.replace("{bed_type}", w)) for b, w in script.bed_types.items()] if "{bed_type}" in row else None
-        rows = [(b, seen.fact(name, part.region)) for b, name in split or [(None, row)]]
+        names: list[tuple[str | None, str]] = [(None, row)]
+        if "{bed_type}" in row:
+            names = [(b, row.replace("{bed_type}", w)) for b, w in script.bed_types.items()]
+        rows = [(b, seen.fact(name, part.region)) for b, name in names]
         shown = [(b, "" if value == script.held.empty else value) for b, value in rows]
         found[item] = _figure(item in part.answers, part.answers.get(item, {}), shown)
     return found

@@ -56,7 +56,9 @@ class _Question:
     control: Control | None = None
 
 
-def walk(browser: Browser, recording: Recording, care_types: Sequence[CareType], ask: Callable[[str], bool]) -> Recording:
+def walk(
+    browser: Browser, recording: Recording, care_types: Sequence[CareType], ask: Callable[[str], bool]
+) -> Recording:
     """Lead a person through the screens; `ask` says what to open next, and gives False for "there is no such page"."""
     def shown(what: str) -> Seen | None:
         return _named_only(browser.look(), recording) if ask(what) else None
@@ -79,7 +81,8 @@ def walk(browser: Browser, recording: Recording, care_types: Sequence[CareType],
 def script_text(recording: Recording, edition: Edition, script_id: str, title: str, on: date) -> str:
     """Write the proposed script as TOML, with everything that could not be placed marked in comments."""
     bed_words: dict[str, str] = {}
-    parts = [p for care_type, seen in recording.screens for p in _screen(recording, care_type, seen, edition, bed_words)]
+    parts = [line for care_type, seen in recording.screens
+             for line in _screen(recording, care_type, seen, edition, bed_words)]  # fmt: skip
     rows = [line for care_type, seen in recording.held.items() for line in _held(recording, care_type, seen, edition)]
     placed = {line.split('"')[1] for line in parts if line.startswith("item = ")}
     asked = {care_type for care_type, _ in recording.screens}
@@ -109,7 +112,8 @@ def _questions(seen: Seen) -> tuple[list[_Question], dict[str, str]]:
     whole = {key: split for key, split in grid.items() if len(split) >= 2}
     inside = {c.key for split in whole.values() for _, c in split.values()}
     bed_words = {b: phrase for split in whole.values() for b, (phrase, _) in split.items()}
-    questions = [_Question(g, label, seen.heading, next(iter(split.values()))[1]) for (g, label), split in whole.items()]
+    questions = [_Question(group, label, seen.heading, next(iter(split.values()))[1])
+                 for (group, label), split in whole.items()]  # fmt: skip
     questions += [_Question(c.group, c.label, seen.heading, c) for c in seen.controls if c.key not in inside]
     return questions, bed_words
 
@@ -131,7 +135,7 @@ def _bed_type_in(label: str) -> tuple[str, str, str] | None:
 
 def _placed(questions: Sequence[_Question], items: Sequence[Item]) -> list[Proposal]:
     """Place the questions of one screen: first find its section, then the best partner of each within it."""
-    scores = {(q, i.id): _score(q, i) for q in questions for i in items}
+    scores: dict[tuple[_Question, str], float] = {(q, i.id): _score(q, i) for q in questions for i in items}
     best: Counter[str] = Counter()
     for q in questions:
         for section in {i.section for i in items}:
@@ -161,8 +165,9 @@ def _paired(
 def _fits(question: _Question, item: Item) -> bool:
     kind = question.control.kind if question.control else "text"
     by_bed_type = "{bed_type}" in question.label
-    return (kind in ("choice", "select")) == (item.type == "question") and kind not in ("textarea", "password", "checkbox") \
-        and by_bed_type <= (item.by == "bed_type")  # fmt: skip
+    if kind in ("textarea", "password", "checkbox") or (by_bed_type and item.by != "bed_type"):
+        return False
+    return (kind in ("choice", "select")) == (item.type == "question")
 
 
 def _score(question: _Question, item: Item) -> float:
@@ -181,10 +186,12 @@ def _screen(
         yield f"# unmapped screen: {_q(seen.heading)} asks nothing that an item says."
         return
     yield from ("[[screen]]", f"section = {_q(found[0].item.section)}", f"care_type = {_q(care_type)}",
-                f"link = {_q(_link(recording, care_type, seen))}", f"page = {_page(seen)}", f"save = {_q(_save(seen))}")  # fmt: skip
+                f"link = {_q(_link(recording, care_type, seen))}", f"page = {_page(seen)}",
+                f"save = {_q(_save(seen))}")  # fmt: skip
     ours = {(p.group, label) for p in found for label in _labels(p.label, bed_words)}
     others = [c.called for c in seen.controls if c.key not in ours]
-    yield f"not_ours = {json.dumps(others, ensure_ascii=False)}" + ("  # unmapped: are these really not ours?" if others else "")
+    unsure = "  # unmapped: are these really not ours?" if others else ""
+    yield f"not_ours = {json.dumps(others, ensure_ascii=False)}{unsure}"
     for p in found:
         yield from ("[[screen.field]]", f"item = {_q(p.item.id)}", *([f"group = {_q(p.group)}"] if p.group else []),
                     f"label = {_q(p.label)}", f"form = {_q(_TYPES[p.item.type])}")  # fmt: skip

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dscr_bridge import mapping
 from dscr_bridge.errors import DefinitionError
-from dscr_bridge.mapping import Edition
+from dscr_bridge.mapping import Edition, Item
 from dscr_bridge.mistakes import Mistake, described, listed, nearest
 from dscr_bridge.returns import CareType
 from dscr_bridge.submit.portal.wording import swapped
@@ -208,7 +208,7 @@ def one_line(shown: str) -> str:
 
 
 def _against(script: Script, edition: Edition) -> Iterator[Mistake]:
-    known = {item.id: item for item in edition.items}
+    known: dict[str, Item] = {item.id: item for item in edition.items}
     for screen in script.screen:
         where = f"screen {screen.care_type}, {screen.section}"
         for one in screen.field:
@@ -236,5 +236,5 @@ def _ambiguous(script: Script, screen: Screen, where: str) -> Iterator[Mistake]:
 
 
 def _refused(path: Path, what: str) -> DefinitionError:
-    return DefinitionError(path.name, what, "The portal is not used.", "Mend the script, or record the screens anew with "
-                           "`dscr-bridge portal record`.")  # fmt: skip
+    return DefinitionError(path.name, what, "The portal is not used.",
+                           "Mend the script, or record the screens anew with `dscr-bridge portal record`.")  # fmt: skip

@@ -1,0 +1,65 @@
+"""Lets go of what is long past while it streams, so that a history of years costs no memory.
+
+The rule: a stay that ended, or a dose that was given, more than a year and a day before the snapshot counts in no
+figure; the search plan never asks for it either.  Only a reading that holds many rows lets go of it.  Each counts as
+`long_past`, and eight bytes of its key are kept: a record that comes again and says that it is current contradicts
+itself, and is then taken for past.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from dscr_bridge.tables import RECORDS, Cell, Finding, Row
+
+_LONG = timedelta(days=366)
+_OVER = frozenset({"ended", "void"})
+_STATUS, _END = (RECORDS["stay"].names.index(name) for name in ("status", "end_at"))
+_LATEST = RECORDS["dose"].names.index("latest")
+
+
+class History:
+    """What one reading has let go of."""
+
+    def __init__(self, as_at: datetime, tables: Mapping[str, str], resources: Mapping[str, str]) -> None:
+        """Take the snapshot's instant, and the table and the resource type of each view."""
+        self._before = (as_at - _LONG).strftime("%Y-%m-%d")
+        self._tables, self._resources = tables, resources
+        self._let_go: dict[str, array[int]] = defaultdict(lambda: array("Q"))
+
+    def sift(self, rows: dict[str, list[Row]]) -> Counter[Finding]:
+        """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were."""
+        gone: Counter[Finding] = Counter()
+        stays: set[Cell] = set()
+        for view, those in rows.items():
+            table = self._tables[view]
+            past = {row[0] for row in those if self._is_past(table, row)} if table in ("stay", "dose") else None
+            if past:
+                stays |= past if table == "stay" else set()
+                rows[view] = [row for row in those if row[0] not in past]
+                self._let_go[view].extend(_short(key) for key in past)
+                gone[Finding("long_past", self._resources[view], "")] += len(past)
+        if stays:
+            for view, those in rows.items():
+                if self._tables[view] == "stay_bed":
+                    rows[view] = [row for row in those if row[0] not in stays]
+        return gone
+
+    def contradicted(self, view: str, rows: list[Row]) -> set[Cell]:
+        """Give the keys of kept rows of which a page or block before or after said that they are long past."""
+        if view not in self._let_go or not rows:
+            return set()
+        kept = {_short(row[0]): row[0] for row in rows}
+        return {kept[short] for short in self._let_go[view] if short in kept}
+
+    def _is_past(self, table: str, row: Row) -> bool:
+        if table == "dose":
+            latest = row[_LATEST]
+            return isinstance(latest, str) and latest < self._before
+        end = row[_END]
+        return row[_STATUS] in _OVER and isinstance(end, str) and end < self._before
+
+
+def _short(key: Cell) -> int:
+    return int.from_bytes(key[:8], "big") if isinstance(key, bytes) else hash(key) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,0 +1,148 @@
+"""Bugs planted on purpose, each of a kind that would cost a provider its standing; run as a process of its own.
+
+    python planted.py BUG SEED YEARS
+
+prints one JSON object: how many years were lived until the simulation caught it, and what it said.  `none` plants
+nothing.  Nothing is planted in the product's own files: each function here puts one altered piece in its place.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import Any
+
+
+def none() -> None:
+    """Plant nothing."""
+
+
+def send_twice() -> None:
+    """Nobody asks what became of a section: what may have arrived is simply sent again."""
+    from dscr_bridge.ledger.states import SectionState
+    from dscr_bridge.sending import rounds
+
+    def _resolve(job: Any) -> Any:
+        job.fresh = False
+        row = job.ledger.obligation(job.obligation)
+        unsent = tuple(s if s.state in rounds.DONE else replace(s, state=SectionState.NOT_SENT) for s in row.sections)
+        return replace(row, sections=unsent)
+
+    rounds._resolve = _resolve
+
+
+def new_number_for_every_try() -> None:
+    """What did not get through is counted and sent anew under a new number, whatever became of the first."""
+    from dscr_bridge.sending import drive
+
+    drive._replaceable = lambda *_: True
+    drive.under_way = lambda _row: False
+
+
+def lost_receipt() -> None:
+    """A receipt is understood and forgotten: it is not written down."""
+    from dscr_bridge.ledger.states import Happened
+    from dscr_bridge.sending import rounds
+
+    noted = rounds._accepted
+
+    def _accepted(receipt: Any) -> Any:
+        kind, body, document = noted(receipt)
+        return (Happened.READ_BACK, {"status": 200}, document) if receipt.section == "workforce" else (kind, body, document)
+
+    rounds._accepted = _accepted
+
+
+def missed_catch_up() -> None:
+    """A computer that was off at the planned moment waits for the next month, as a scheduler with a grace time does."""
+    from dscr_bridge import due
+
+    turn = due.turn
+
+    def _turn(row: Any, window: Any, planned: Any, now: Any) -> Any:
+        if row.changed_at is None and planned + timedelta(minutes=15) < now < window.closes_at:
+            return due.Turn(due.Act.NOTHING, window.closes_at)
+        return turn(row, window, planned, now)
+
+    due.turn = _turn
+
+
+def time_zone_slip() -> None:
+    """The bridge reads the calendar in UTC: all summer its windows open and close an hour late."""
+    from dscr_bridge import due, opening
+    from dscr_bridge.window import Window
+
+    class Slipped(Window):
+        @property
+        def opens_at(self) -> Any:
+            return super().opens_at.replace(tzinfo=UTC)
+
+        @property
+        def closes_at(self) -> Any:
+            return super().closes_at.replace(tzinfo=UTC)
+
+    def slipped(make: Any) -> Any:
+        return lambda *given: Slipped(**vars(make(*given)))
+
+    due.LONDON = UTC
+    opening.named_window, opening.window_at = slipped(opening.named_window), slipped(opening.window_at)
+
+
+def nil_from_an_empty_pull() -> None:
+    """A source that could not be read counts as one in which there is nothing."""
+    from dscr_bridge import reading
+    from dscr_bridge.tables import Reading
+
+    read = reading.read_sources
+
+    def read_sources(bridge: Any, locations: Any, as_at: Any) -> Any:
+        found = read(bridge, locations, as_at)
+        for records in found.records:
+            records.reading.update(dict.fromkeys(records.reading, Reading.READ))
+            records.refusals.clear()
+        return replace(found, failures={})
+
+    from dscr_bridge import bridge
+
+    bridge.read_sources = read_sources
+
+
+def overwrite_a_person_s_edit() -> None:
+    """Nobody looks whether a person has changed a figure on the platform, and no receiver is asked to mind it."""
+    from dscr_bridge.sending import compare
+    from dscr_bridge.submit.receiver_api import ReceiverApi
+
+    compare.edited_since = lambda *_: []
+    made = ReceiverApi.__init__
+
+    def __init__(self: Any, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+
+        class Nothing(dict):  # type: ignore[type-arg]
+            def __setitem__(self, *_: Any) -> None:
+                pass
+
+        self._seen = Nothing()
+
+    ReceiverApi.__init__ = __init__
+
+
+BUGS = (send_twice, new_number_for_every_try, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull,
+        overwrite_a_person_s_edit)  # fmt: skip
+
+
+def main(bug: str, seed: str, years: int) -> None:
+    """Plant a bug and live until it is caught."""
+    {plant.__name__: plant for plant in (none, *BUGS)}[bug]()
+    from dscr_bridge.simulation import live_a_year
+
+    for number in range(years):
+        ended = live_a_year(f"{seed}/{number}")
+        if ended.violations:
+            sys.stdout.write(json.dumps({"bug": bug, "caught": True, "years": number + 1, "said": ended.violations[0]}) + "\n")
+            return
+    sys.stdout.write(json.dumps({"bug": bug, "caught": False, "years": years, "said": ""}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,232 @@
+"""A bad month, told by real letters to a real mail server: the right people, the right words, and never a flood."""
+
+import json
+import re
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from installed import ELM, RIVER, ROSE, WILLOWS, Clock, declared, installation
+
+from dscr_bridge import acting, notify
+from dscr_bridge import bridge as flow
+from dscr_bridge.config import Alerts, Away, Config, Contact, Secret
+from dscr_bridge.notify import incidents
+from dscr_bridge.opening import Bridge, opened
+from dscr_bridge.returns import CareType, LocationId, Obligation
+from dscr_bridge.window import named_window
+from dscr_bridge.world import World
+
+
+@dataclass
+class Post:
+    """What arrived: (whom, subject, text)."""
+
+    letters: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        body = letter.get_body(("plain", "html"))
+        assert body is not None
+        self.letters.append((envelope.rcpt_tos[0].split("@")[0], str(letter["Subject"]), body.get_content()))
+        return "250 OK"
+
+
+@pytest.fixture
+def post() -> Iterator[tuple[Post, int]]:
+    """A mail server on this machine."""
+    from aiosmtpd.controller import Controller
+
+    received = Post()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = Controller(received, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield received, port
+    finally:
+        controller.stop()
+
+
+def contact(folder: Path, name: str, role: Any, port: int, *locations: str, away: tuple[Away, ...] = ()) -> Contact:
+    where = folder / f"{name}.address"
+    where.write_text(f"mailto://127.0.0.1:{port}/?from=bridge@example.org&to={name.lower()}@example.org&mode=insecure")
+    where.chmod(0o600)
+    return Contact(name=name, role=role, to=Secret(file=where), locations=locations, away=away)
+
+
+def told(config: Config, *contacts: Contact) -> Config:
+    return config.model_copy(update={"alerts": Alerts(contact=contacts)})
+
+
+def through(bridge: Bridge, clock: Clock, until: datetime, carry: notify.Carry | None = None) -> None:
+    """Ask as the daemon does, every hour."""
+    while clock.at < until:
+        if clock.at.hour % 4 == 1:
+            flow.run_due(bridge)
+        notify.tick(bridge, carry)
+        clock.at += timedelta(hours=1)
+
+
+@dataclass
+class Kept:
+    """A carrier that keeps the letters, for months that need no mail server."""
+
+    letters: list[tuple[datetime, str, str, str]] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    down: bool = False
+
+    def __call__(self, letters: Any) -> list[bool]:
+        if self.down:
+            return [False] * len(letters)
+        self.letters += [(self.clock.at, one.contact.name, one.subject, one.text) for _, one in letters]
+        return [True] * len(letters)
+
+
+def test_a_real_letter_says_what_where_and_the_one_next_step_and_no_figure(tmp_path: Path, post: tuple[Post, int]) -> None:
+    received, port = post
+    clock = Clock(at=datetime(2026, 11, 9, 10, 40, tzinfo=UTC))
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", port, ROSE), contact(tmp_path, "Ivy", "supplier", port))
+    with opened(config, clock.world()) as bridge:
+        flow.run_due(bridge)
+        assert notify.tick(bridge) == 3
+        assert notify.tick(bridge) == 0  # said once
+    jo = [letter for letter in received.letters if letter[0] == "jo"]
+    assert [s for _, s, _ in jo] == ["Quercus Care (synthetic): several returns need somebody"]  # one letter, not one each
+    text = jo[0][2]
+    assert "the November 2026 window is open" in text and "Rose Cottage, care home, November 2026" in text
+    assert "ready to be entered by hand" in text and "Next step: Type them in from the crib sheet" in text
+    assert "0191 691 3729" in text
+    assert all("Elm Court" not in text for _, _, text in jo)
+
+
+def test_a_bad_month_floods_nobody_and_misses_nothing(tmp_path: Path) -> None:
+    clock = Clock(at=datetime(2026, 11, 7, 9, tzinfo=UTC))
+    kept = Kept(clock=clock)
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9), contact(tmp_path, "Gil", "group", 9), contact(tmp_path, "Ivy", "supplier", 9))
+    window = named_window("2026-11")
+    one, other = (Obligation(LocationId(x), CareType.CARE_HOME, "2026-11") for x in (ELM, ROSE))
+    with opened(config, clock.world()) as bridge:
+        declared(bridge, tmp_path)
+        through(bridge, clock, datetime(2026, 11, 10, 9, tzinfo=UTC), kept)
+        acting.hold(bridge, one, by="Jo Example", note="The whiteboard says something else")
+        acting.confirm(bridge, other, by="Jo Example", reference="Saved", entered_at=clock.at)
+        through(bridge, clock, datetime(2026, 11, 18, 9, tzinfo=UTC), kept)
+        by_contact = Counter(name for _, name, _, _ in kept.letters)
+        about = [(at, name, text) for at, name, subject, text in kept.letters if subject.startswith("Elm Court") or "Elm Court" in text]
+        events = bridge.ledger.events(f"provider:{bridge.config.provider[0].id}")
+    # Eleven days asked 264 times, four returns open to the end, two providers: letters stay in the tens.
+    assert by_contact["Jo"] <= 32 and by_contact["Gil"] <= 36 and by_contact["Ivy"] <= 12, by_contact
+    assert any("held" in text and name == "Jo" for _, name, text in about)
+    # Before the platform's own reminder at 48 hours, at the last call on Friday and on Monday, and in the last four hours.
+    hours = sorted({round((window.closes_at - at).total_seconds() / 3600) for at, name, _ in about if name == "Jo"})
+    assert any(48 < h <= 53 for h in hours) and any(h <= 4 for h in hours), hours
+    calls = {(at.astimezone(window.closes_at.tzinfo).date(), at.astimezone(window.closes_at.tzinfo).hour) for at, name, _ in about if name == "Jo"}
+    assert (date(2026, 11, 13), 14) in calls and (date(2026, 11, 16), 14) in calls
+    assert any("without an accepted return" in text for _, _, text in about)
+    # Somebody was told, and the ledger says whom.
+    told_events = [e for e in events if e.kind == "decided" and e.body["kind"] == "told"]
+    assert told_events and all(e.body["detail"]["to"] for e in told_events)
+    # Nobody is woken at night but by what cannot wait.
+    for at, _, subject, text in kept.letters:
+        there = at.astimezone(window.closes_at.tzinfo)
+        if there.hour >= 20 or there.hour < 7:
+            assert "missed" in text or "Left until the close" in text or "window closed" in text, (there, subject)
+    _no_figure(kept)
+
+
+def _no_figure(kept: Kept) -> None:
+    """Take away dates, times, contacts and counts of returns: no other number may be left."""
+    known = r"[\w-]+\.(html|xlsx)|(November|October|December)( 2026)?|\d{1,2} (November|October|December)|0191 691 3729|8am|5pm|Left until the close: [\d a-z]+|\d+ of \d+|\d+ (things|returns|more)|\* [a-z ]+: \d+|1-\d{10}|bulk-[a-z-]+[\d-]+\.xlsx|2026|COVID-19|-CoV-2"
+    for _, _, subject, text in kept.letters:
+        rest = re.sub(known, "", f"{subject}\n{text}")
+        assert not re.search(r"\d", rest), rest
+
+
+def test_a_source_that_comes_and_goes_is_told_to_the_supplier_and_not_each_time(tmp_path: Path) -> None:
+    clock = Clock(at=datetime(2026, 11, 9, 11, tzinfo=UTC))
+    kept = Kept(clock=clock)
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9), contact(tmp_path, "Ivy", "supplier", 9))
+    one = Obligation(LocationId(ELM), CareType.CARE_HOME, "2026-11")
+    with opened(config, clock.world()) as bridge:
+        notify.tick(bridge, kept)
+        kept.letters.clear()
+        for _ in range(12):
+            bridge.ledger.waiting(one, "source_down", clock.at)
+            notify.tick(bridge, kept)
+            clock.at += timedelta(minutes=10)
+    assert [(name, subject) for _, name, subject, _ in kept.letters] == [("Ivy", "Elm Court, care home, November 2026")]
+    assert "the supplier of the source" in kept.letters[0][3]
+
+
+def test_what_was_told_as_trouble_is_told_as_done_and_the_month_ends_with_a_certificate(tmp_path: Path) -> None:
+    clock = Clock(at=datetime(2026, 11, 9, 11, tzinfo=UTC))
+    kept = Kept(clock=clock)
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9, RIVER, WILLOWS))
+    with opened(config, clock.world()) as bridge:
+        declared(bridge, tmp_path)
+        flow.run_due(bridge)
+        notify.tick(bridge, kept)
+        for location, care_type in ((RIVER, "home_care"), (WILLOWS, "care_home"), (WILLOWS, "home_care")):
+            acting.confirm(bridge, Obligation(LocationId(location), CareType(care_type), "2026-11"), by="Jo", reference="Saved", entered_at=clock.at)
+        notify.tick(bridge, kept)
+    assert any("every November 2026 return is done" in s + t for _, _, s, t in kept.letters)
+
+
+def test_a_letter_that_reached_nobody_is_tried_again_and_cover_stands_in(tmp_path: Path) -> None:
+    clock = Clock(at=datetime(2026, 11, 9, 11, tzinfo=UTC))
+    kept = Kept(clock=clock, down=True)
+    away = (Away(first=date(2026, 11, 9), last=date(2026, 11, 10), cover="Kim"),)
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9, ELM, away=away), contact(tmp_path, "Kim", "manager", 9, ROSE))
+    with opened(config, clock.world()) as bridge:
+        assert notify.tick(bridge, kept) == 0
+        assert bridge.ledger.decided("told") == ()
+        kept.down = False
+        assert notify.tick(bridge, kept) > 0
+        assert {name for _, name, _, _ in kept.letters} == {"Kim"}
+        clock.at += timedelta(days=2)
+        kept.letters.clear()
+        bridge.ledger.held(Obligation(LocationId(ELM), CareType.CARE_HOME, "2026-11"), "check_failed", ["jump"])
+        notify.tick(bridge, kept)
+        assert {name for _, name, _, _ in kept.letters} == {"Jo"}
+
+
+def test_the_ladder_speaks_before_the_platform_does_and_counts_working_hours() -> None:
+    november = dict((name, at) for at, name in incidents.rungs(named_window("2026-11"), Alerts()) if name != "last call")
+    assert november["52 hours"] < named_window("2026-11").closes_at - timedelta(hours=48)
+    calls = [at for at, name in incidents.rungs(named_window("2026-11"), Alerts()) if name == "last call"]
+    assert [(at.strftime("%a %d %H:%M")) for at in calls] == ["Fri 13 14:00", "Mon 16 14:00"]
+    calls = [at for at, name in incidents.rungs(named_window("2026-10"), Alerts()) if name == "last call"]
+    assert [(at.strftime("%a %d %H:%M")) for at in calls] == ["Wed 14 14:00"]
+
+
+def test_the_dead_mans_address_is_called_while_all_is_well(tmp_path: Path) -> None:
+    called: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        called.append(str(request.url))
+        return httpx.Response(200 if len(called) < 2 else 500)
+
+    secret = tmp_path / "alive"
+    secret.write_text("https://alive.example/ping/x")
+    secret.chmod(0o600)
+    clock = Clock()
+    config = installation(tmp_path)
+    config = config.model_copy(update={"alerts": Alerts(alive=Secret(file=secret))})
+    with opened(config, clock.world()) as opened_bridge:
+        world = World(now=lambda: clock.at, transport=httpx.MockTransport(answer))
+        bridge = Bridge(config, world, opened_bridge.ledger, None)
+        last = notify.still_alive(bridge, None)
+        assert last == clock.at
+        assert notify.still_alive(bridge, last) == last and len(called) == 1
+        clock.at += timedelta(minutes=16)
+        assert notify.still_alive(bridge, last) == last  # it failed: tried again next time
+    assert json.dumps(called).count("alive.example") == 2

@@ -1,0 +1,224 @@
+"""Every page and every act in a real browser, at three widths, light and dark, judged by axe-core."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from installed import ELM, NOW, RIVER, ROSE, WILLOWS, Site, a_year_behind, declared, served_site
+
+from dscr_bridge import bridge as flow
+from dscr_bridge.config import Pages
+
+HOME = f"/location/{ELM}/care_home"
+PAGES = {
+    "wall": "/", "wall-found": "/?q=willows&sort=name", "wall-none": "/?q=nowhere", "return": f"{HOME}/",
+    "month": f"{HOME}/month", "month-home-care": f"/location/{RIVER}/home_care/month",
+    "item": f"{HOME}/item/ch_beds_occupied?steps=yes", "history": f"{HOME}/history",
+    "history-home-care": f"/location/{WILLOWS}/home_care/history", "beds": f"/location/{ELM}/beds",
+    "receipts": "/receipts?window=2026-10", "receipt": f"{HOME}/receipt/2026-10", "audit": f"/audit?of={ELM}",
+    "inspection": f"/location/{ELM}/inspection", "sources": "/sources", "enforcement": "/enforcement",
+    "about": "/about", "missing": "/nothing-here",
+}  # fmt: skip
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS = [(1280, "light"), (320, "dark"), (768, "light"), (320, "light"), (1280, "dark"), (768, "dark")]
+PICTURES = os.environ.get("DSCR_PICTURES")  # a folder outside the repository, to look at them
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An installation with a year behind it, and this month counted."""
+    folder = tmp_path_factory.mktemp("site")
+    with ExitStack() as running:
+        served = served_site(folder, running, Pages(port=0))
+        declared(served.bridge, folder)
+        a_year_behind(served.bridge, served.clock, missed=((ROSE, "2026-06"), (ROSE, "2026-07"), (RIVER, "2026-03")))
+        served.clock.at = NOW
+        flow.run_due(served.bridge)
+        yield served
+
+
+def sign_in(page: Any, site: Site, acts_as: str = "The registered manager") -> None:
+    page.goto(site.door())
+    page.fill("#name", "Jo Example")
+    page.get_by_label(acts_as).check()
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url(f"{site.address}/")
+
+
+def judged(page: Any, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate("levels => axe.run(document, {runOnly: {type: 'tag', values: levels}})", LEVELS)
+    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found["violations"]]
+
+
+def look(page: Any, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS if os.environ.get("DSCR_DOSE") else LOOKS[:2])
+def test_no_page_breaks_an_accessibility_rule_or_asks_for_anything_from_elsewhere(
+    browser: Any, axe: str, site: Site, width: int, scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=True)
+    page = context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text or "Refused" in m.text else None)
+    page.goto(site.door())
+    wrong = {"sign-in": judged(page, axe)}
+    sign_in(page, site)
+    for name, path in PAGES.items():
+        page.goto(site.address + path)
+        wrong[name] = judged(page, axe)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            wrong[name].append(f"scrolls sideways: {wide} at {width}")
+        look(page, f"{name}-{width}-{scheme}")
+    context.close()
+    assert {name: found for name, found in wrong.items() if found} == {}
+    assert [url for url in asked if not url.startswith(site.address)] == []
+    assert complaints == []
+
+
+def test_text_at_twice_its_size_still_fits(browser: Any, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 640, "height": 450})  # 1280 at 200 per cent
+    page = context.new_page()
+    sign_in(page, site)
+    for path in PAGES.values():
+        page.goto(site.address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 640, path
+    context.close()
+
+
+def test_every_act_is_done_without_any_script(browser: Any, serve: Any) -> None:
+    site = serve()
+    # Without JavaScript: a page that needed it could do nothing here.
+    context = browser.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, site)
+    here = f"{site.address}/location/{ELM}/care_home"
+
+    page.goto(f"{here}/month")
+    page.get_by_label("With restrictions").check()
+    page.get_by_role("button", name="Save and look at the figures").click()
+    assert "Your answers are kept" in page.content()
+    assert "With restrictions" in page.content()
+
+    page.goto(f"{here}/")
+    _open(page, "Hold it")
+    page.fill("#hold-note", "The whiteboard says something else")
+    page.get_by_role("button", name="Hold", exact=True).click()
+    assert "Held. It goes on" in page.content()
+
+    page.get_by_role("button", name="Approve these figures").click()
+    assert "Approved. It now stands at" in page.content()
+    assert "To enter by hand" in page.content()
+
+    _open(page, "I entered it on the platform")
+    page.fill("#reference", "Saved 10:34")
+    page.get_by_role("button", name="Confirm").click()
+    assert "Confirmed. The bridge stops asking" in page.content()
+    look(page, "confirmed-320")
+    page.get_by_role("link", name="Receipt", exact=True).click()
+    assert "Jo Example (registered manager)" in page.content()
+
+    page.goto(f"{site.address}/location/{WILLOWS}/home_care/")
+    _open(page, "There is nothing to report")
+    page.locator("input[name=reason][value=paused]").check()
+    page.fill("#looked_at", "The letter of CQC of 2 November")
+    page.get_by_label("What you looked at").fill("The rota of this week")
+    page.get_by_role("button", name="State it", exact=True).click()
+    assert "The records read just now show people or staff" in page.content()
+    _open(page, "There is nothing to report")
+    page.get_by_label("We think that we have no duty, but were asked").check()
+    page.get_by_label("What you looked at").fill("The letter of our adviser")
+    page.get_by_role("button", name="State it", exact=True).click()
+    assert "Now choose the nil return on the platform" in page.content()
+    _open(page, "Pause everything")
+    page.fill("#pause-note", "Sold on Friday")
+    page.get_by_role("button", name="Pause").click()
+    assert "Its windows still close" in page.content()
+    _open(page, "End the pause")
+    page.get_by_role("button", name="Go on").click()
+    assert "The pause is over" in page.content()
+
+    page.goto(f"{site.address}/sources")
+    page.get_by_role("button", name="Run the drill now").click()
+    assert "Works: source elm-court-record" in page.content()
+
+    page.goto(f"{site.address}/enforcement")
+    _open(page, "Note a contact")
+    page.select_option("#kind", "notice_of_intent")
+    page.fill("#day", "2026-11-02")
+    page.fill("#case-note", "By letter")
+    page.get_by_role("button", name="Note it").click()
+    assert "Monday 16 November 2026: write representations" in page.content()
+
+    page.goto(f"{site.address}/audit?of={ELM}")
+    said = page.content()
+    assert "Return held" in said and "Entered by hand and confirmed" in said and "The whiteboard says something else" in said
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{here}/")
+    assert "one-time address" in page.content()
+    context.close()
+
+
+def test_a_warning_is_accepted_with_a_note_that_the_receipt_prints(browser: Any, serve: Any) -> None:
+    site = serve()
+    context = browser.new_context(viewport={"width": 768, "height": 900}, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, site)
+    page.goto(f"{site.address}/location/{ELM}/care_home/")
+    page.get_by_role("button", name="Count now").click()
+    _open(page, "It is right: accept it")
+    page.locator("textarea").first.fill("Both stays were checked with the ward")
+    page.get_by_role("button", name="Accept").first.click()
+    assert "Accepted; your note is printed" in page.content()
+    page.goto(f"{site.address}/location/{ELM}/care_home/month")
+    page.get_by_label("Yes").check()
+    page.get_by_role("button", name="Save and look").click()
+    page.get_by_role("button", name="Approve these figures").click()
+    page.get_by_role("link", name="How far it came").click()
+    assert "Both stays were checked with the ward" in page.content()
+    context.close()
+
+
+def test_the_keyboard_alone_reaches_and_shows_every_control(browser: Any, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    sign_in(page, site)
+    page.goto(f"{site.address}{HOME}/")
+    wanted = page.evaluate("document.querySelectorAll('a[href], button, summary, input:not([type=hidden]), select, textarea').length")
+    seen = set()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    for _ in range(wanted + 5):
+        mark = page.evaluate("(e => e.outerHTML.slice(0, 200) + [...document.querySelectorAll('*')].indexOf(e))(document.activeElement)")
+        seen.add(mark)
+        shown = page.evaluate("(e => { const s = getComputedStyle(e); return s.outlineStyle != 'none' || s.boxShadow != 'none' })(document.activeElement)")
+        assert shown or mark.startswith("<body"), mark
+        page.keyboard.press("Tab")
+    closed = page.evaluate("document.querySelectorAll('details:not([open]) :is(a[href], button, input:not([type=hidden]), select, textarea)').length")
+    assert len([m for m in seen if not m.startswith("<body")]) >= wanted - closed
+    context.close()
+
+
+def test_a_page_prints_without_its_controls(browser: Any, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 794, "height": 1123})
+    page = context.new_page()
+    sign_in(page, site)
+    page.goto(f"{site.address}/location/{ELM}/inspection")
+    page.emulate_media(media="print")
+    assert not page.get_by_role("button", name="Sign out").is_visible()
+    assert page.get_by_role("heading", name="Elm Court: inspection and handover").is_visible()
+    look(page, "inspection-print")
+    context.close()
+
+
+def _open(page: Any, summary: str) -> None:
+    page.locator("summary", has_text=summary).first.click()
