@@ -247,6 +247,7 @@ class Files:
         import asyncssh
 
         self.root, self.asyncssh = root, asyncssh
+        self.connections: list[Any] = []
         self.key, self.client = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
         self.loop, self.ready, self.port = asyncio.new_event_loop(), threading.Event(), 0
         self.thread = threading.Thread(target=self._run)
@@ -261,6 +262,11 @@ class Files:
         self.loop.run_forever()
         server.close()
         self.loop.run_until_complete(server.wait_closed())
+        for connection in self.connections:
+            connection.abort()
+            self.loop.run_until_complete(connection.wait_closed())
+        # An aborted transport closes its socket in the next rounds of the loop.
+        self.loop.run_until_complete(asyncio.sleep(0.05))
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
@@ -272,6 +278,9 @@ class Files:
         owner = self
 
         class Login(self.asyncssh.SSHServer):  # type: ignore[name-defined,misc]
+            def connection_made(self, conn: Any) -> None:
+                owner.connections.append(conn)
+
             def begin_auth(self, username: str) -> bool:
                 return True
 

@@ -53,7 +53,8 @@ print(server.server_port, flush=True)
 server.serve_forever()
 """
 READ = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from datetime import UTC, datetime
 from dscr_bridge.config import Source
 from dscr_bridge.connector import load
@@ -65,7 +66,9 @@ codes, said = load_codes(), json.loads(sys.argv[1])
 connector = load("uk-core-fhir", codes).with_settings(said.pop("settings"))
 decoding = Decoding("dscr", Keys(bytes(32)), datetime(2026, 11, 9, tzinfo=UTC), {"1-1000000001": "1-1000000001"})
 found = pull(Source.model_validate(said), connector, decoding, codes, World(sleep=lambda seconds: None))
-print(json.dumps({"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "received": found.received["Encounter"],
+# Not getrusage: its peak counts what the parent held before this program replaced it.
+peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
+print(json.dumps({"mb": int(peak[1]) / 1024, "received": found.received["Encounter"],
                   "current": sum(row[6] == "current" for row in found.rows["stay"]), "rows": sum(map(len, found.rows.values())),
                   "reading": found.reading["stay"]}))
 """
