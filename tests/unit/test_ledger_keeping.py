@@ -21,7 +21,7 @@ from database_server import new_database, postgresql  # noqa: F401  (the server 
 from test_ledger import ELM, START, a_return, intend
 
 from dscr_bridge.errors import LedgerBroken
-from dscr_bridge.ledger import open_ledger
+from dscr_bridge.ledger import migrate, open_ledger, verify
 from dscr_bridge.ledger.chain import link, moment, sha256
 from dscr_bridge.ledger.states import Happened, ObligationState
 
@@ -180,3 +180,44 @@ def test_a_document_that_is_missing_without_a_note_is_still_found(where):
 def test_the_file_of_a_ledger_can_be_read_by_its_owner_only(tmp_path):
     open_ledger(tmp_path / "ledger.sqlite", lambda: datetime.now(UTC)).close()
     assert all(stat.S_IMODE(os.stat(f).st_mode) == 0o600 for f in tmp_path.iterdir())
+
+
+def test_a_declared_figure_is_still_there_after_a_migration(tmp_path):
+    where = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(where, now)
+    ledger.declare(ELM.location, ELM.care_type, "ch_visiting_accommodated", "yes", by="Ada Example", as_at=START)
+    with ledger._engine.begin() as connection:
+        for statement in AS_BEFORE_MIGRATIONS:
+            connection.execute(text(statement))
+    ledger.close()
+    again = open_ledger(where, now)
+    assert [d.value for d in again.declared(ELM.location, ELM.care_type, START)] == ["yes"] and again.verify().sound
+    again.close()
+
+
+def test_a_ledger_that_says_its_version_itself_is_brought_up_to_date_and_only_once(tmp_path):
+    where = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(where, now)
+    with ledger._engine.begin() as connection:
+        connection.execute(text("DROP INDEX event_by_window"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    ledger.close()
+    again = open_ledger(where, now)
+    migrate.upgrade(again._engine)  # as another process that waited for its turn would
+    assert again.verify().sound
+    again.close()
+
+
+def test_a_copy_that_is_not_sound_is_no_backup(tmp_path):
+    where = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(where) as damaged:
+        damaged.execute("CREATE TABLE t (a CHECK (a > 0))")
+        damaged.execute("PRAGMA ignore_check_constraints = ON")
+        damaged.execute("INSERT INTO t VALUES (-1)")
+    damaged.close()
+    with pytest.raises(LedgerBroken, match="backup before that could not be made"):
+        migrate.back_up(where, "0001")
+
+
+def test_an_expunging_that_cannot_be_read_names_no_documents():
+    assert verify._documents_of("{") == verify._documents_of("[]") == []
