@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from dscr_bridge import bundled, errors, log, mapping
-from dscr_bridge.cli import app
+from dscr_bridge.cli import app, every_command
 from dscr_bridge.config import Config
 from dscr_bridge.connector import load as load_connector
 from dscr_bridge.sandbox import openapi
@@ -42,10 +42,8 @@ def pages() -> dict[str, str]:
 
 def command_line() -> str:
     """Describe every command from its own help."""
-    from dscr_bridge.cli import decide, definitions, figures, kit, look, operate, people  # noqa: F401
-
     parts = [f"# Command line\n\n{MADE}", "Every command takes `--config FILE` before its name.\n"]
-    return "\n".join(parts + list(_commands(typer.main.get_command(app), [])))
+    return "\n".join(parts + list(_commands(typer.main.get_command(every_command()), [])))
 
 
 def _commands(command: Any, name: list[str]) -> Iterator[str]:

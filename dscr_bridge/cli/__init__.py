@@ -1,18 +1,26 @@
 """The command line: one file per kind of task, heavy imports only inside the commands that need them."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from dscr_bridge.cli.app import app, frames, tell
 from dscr_bridge.errors import BridgeError
 
+if TYPE_CHECKING:
+    from typer import Typer
+
+
+def every_command() -> "Typer":
+    """Give the application with every command: each module adds its own."""
+    from dscr_bridge.cli import decide, definitions, figures, keeping, kit, law, look, operate, people, ways  # noqa: F401
+
+    return app
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; an expected failure becomes its message on standard error and its exit code."""
-    # Each module adds its commands to `app`.
-    from dscr_bridge.cli import decide, definitions, figures, keeping, kit, law, look, operate, people, ways  # noqa: F401
-
     try:
-        app(arguments)
+        every_command()(arguments)
     except BridgeError as expected:
         tell(expected)
         sys.exit(expected.exit_code)
