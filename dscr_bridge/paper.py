@@ -31,7 +31,7 @@ th, td { text-align: left; vertical-align: top; padding: .42rem .8rem .42rem 0; 
 thead th { border-bottom: 2px solid #0b0c0c; font-size: .9rem }
 tbody th { font-weight: 400 }
 tr { break-inside: avoid }
-.narrow { width: 5.5rem } .middle { width: 13rem }
+.narrow { width: 5rem } .middle { width: 18rem }
 .figure { width: 7rem; padding-right: 1.6rem; text-align: right; font-variant-numeric: tabular-nums;
   font-weight: 700; white-space: nowrap }
 .split { font-size: .9rem; font-weight: 400; color: #484949 }
@@ -42,9 +42,13 @@ tr { break-inside: avoid }
   .narrow, .middle, .figure { width: auto; padding-right: .4rem }
   .figure { white-space: normal } thead th { overflow-wrap: normal; hyphens: auto } }
 @media print {
-  @page { size: A4; margin: 14mm 14mm 16mm }
-  body { font-size: 10.5pt } main { max-width: none; padding: 0 } thead { display: table-header-group }
-  .simulated { border: 2px solid #0b0c0c; print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  @page { size: A4; margin: 12mm 14mm }
+  html { font-size: 9.5pt } body { font-size: 1rem; line-height: 1.3 } main { max-width: none; padding: 0 }
+  thead { display: table-header-group } table { break-inside: avoid }
+  h1 { margin: .1rem 0 .6rem } h2 { margin: .9rem 0 .15rem } .panel { padding: .4rem .8rem; margin: 0 0 .7rem }
+  th, td { padding-top: .18rem; padding-bottom: .18rem } dl { gap: .1rem 1.5rem }
+  .narrow { width: 4.6rem } .middle { width: 14rem } .made { max-width: none }
+  .simulated { border: 2px solid #0b0c0c; padding: .3rem; print-color-adjust: exact; -webkit-print-color-adjust: exact }
 }
 """
 

@@ -169,7 +169,8 @@ def _left_out(receipt: Mapping[str, Any]) -> str:
         f"<td>{text(', '.join(filter(None, (x['by'], x['note']))) or 'The definitions')}</td></tr>"
         for x in receipt["left_out"]
     )
-    head = '<th scope="col">Item</th><th scope="col">Why</th><th scope="col">Decided by</th>'
+    head = '<th scope="col">Item</th><th scope="col" class="middle">Why</th>'
+    head += '<th scope="col" class="middle">Decided by</th>'
     return f"<h2>Not sent</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
