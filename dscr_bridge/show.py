@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -74,7 +75,7 @@ def window_line(window: Window, now: datetime) -> Text:
         line.append(" (computed)", "dim")
     if window.is_open(now):
         left = window.closes_at - now
-        line.append(f". Open: {left.days} days {left.seconds // 3600} hours left.", "green")
+        line.append(". ").append(f"Open: {left.days} days {left.seconds // 3600} hours left.", "green")
     return line.append("." if not window.is_open(now) else "")
 
 
@@ -111,9 +112,9 @@ def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> Table:
 
 
 def _add_figure(table: Table, item: Item, figure: Figure, goes: bool) -> None:
-    table.add_row(f"  {item.title}", value(figure), _how(figure, item, goes))
+    table.add_row(Padding(item.title, (0, 0, 0, 2)), value(figure), _how(figure, item, goes))
     for bed_type, n in sorted((figure.by or {}).items()):
-        table.add_row(Text(f"    {bed_type.replace('_', ' ')}", "dim"), Text(str(n), "dim"), "")
+        table.add_row(Padding(Text(bed_type.replace("_", " "), "dim"), (0, 0, 0, 4)), Text(str(n), "dim"), "")
 
 
 def value(figure: Figure) -> Text:
