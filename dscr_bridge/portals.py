@@ -79,10 +79,12 @@ def record(
 ) -> int:  # fmt: skip
     """Walk a person through the screens and write the proposed script; give the number of items that have a field.
 
-    Raises ConfigError where a file is there already or there is no browser.
+    Raises ConfigError where a file is there already or there is no browser, ReceiverUnavailable where the platform
+    does not answer or the window is closed.
     """
     from dscr_bridge.submit.portal import recorder
-    from dscr_bridge.submit.portal.browser import Browser
+    from dscr_bridge.submit.portal.browser import Browser, NoAnswer
+    from dscr_bridge.submit.portal.visit import no_answer
 
     if path.exists():
         raise ConfigError(str(path), "there is a file of that name already.", "Nothing was recorded.", "Give another.")
@@ -90,8 +92,12 @@ def record(
     edition = mapping.edition_for(bridge.window().opens_on)
     with closing(Browser(url, bridge.world, headed=headed, pause_seconds=0.0)) as browser:
         recording = recorder.Recording(found.id, found.name)
-        browser.run(lambda: browser.open("/"))
-        browser.run(lambda: recorder.walk(browser, recording, found.care_types, ask))
+        try:
+            browser.run(lambda: browser.open("/"))
+            browser.run(lambda: recorder.walk(browser, recording, found.care_types,
+                                              lambda what: browser.meanwhile(lambda: ask(what))))  # fmt: skip
+        except NoAnswer:
+            raise no_answer("portal record") from None
     text = recorder.script_text(recording, edition, path.stem, title, bridge.world.now().date())
     paper.write_whole(path, text.encode())
     return text.count("[[screen.field]]")

@@ -172,6 +172,7 @@ def _at_the_browser(asked: "Asked", browser: "Browser") -> None:
         "save": "Look at the screen in the window, then press its Save button yourself.",
     }
     if asked == "look":
-        typer.prompt("Look at the filled screen; press Enter to leave it unsaved", default="", show_default=False)
+        browser.meanwhile(lambda: typer.prompt("Look at the filled screen; press Enter to leave it unsaved", default="",
+                                               show_default=False))  # fmt: skip
     else:
         typer.echo(words[asked])

@@ -1,6 +1,9 @@
 """The recorder: a person opens each simulated screen once, and the proposed table is right without an edit."""
 
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
+from time import monotonic, sleep
 
 import pytest
 from portal_site import ALL_SCREENS, EDITION, WILLOWS
@@ -46,21 +49,30 @@ TRUTH = {
 }  # fmt: skip
 
 
-def recorded(site, skip=()):
-    browser = Browser(site.url, World(), pause_seconds=0, timeout_seconds=5)
+@pytest.fixture(scope="module")
+def shown(house):
+    """What one walk through every screen showed; tests take copies."""
+    house.channel.rest()
+    with a_browser(house.site) as browser:
+        return browser.run(lambda: _walked(browser))
+
+
+@contextmanager
+def a_browser(site):
+    browser = Browser(site.url, World(), pause_seconds=0, timeout_seconds=30)
     try:
-        return browser.run(lambda: _walked(browser, skip))
+        yield browser
     finally:
         browser.close()
 
 
-def _walked(browser, skip):
+def _walked(browser):
     """Play the person who opens what is asked for."""
     queue = [lambda: browser.open("/"), lambda: _log_in(browser)]
     for kind in ("care-home", "home-care"):
         queue.append(lambda k=kind: browser.open(f"/location/{WILLOWS}/{k}"))
         queue += [lambda k=kind, s=s: browser.open(f"/location/{WILLOWS}/{k}/{s.name}")
-                  for s in ALL_SCREENS[kind] if s.name not in skip]  # fmt: skip
+                  for s in ALL_SCREENS[kind]]  # fmt: skip
         queue += [None, lambda k=kind: browser.open(f"/location/{WILLOWS}/{k}/held")]
     queue.append(lambda: _save(browser))
     waiting = iter(queue)
@@ -80,16 +92,18 @@ def _log_in(browser):
     browser.page.get_by_label("Email address").fill(simulated.USER)
     browser.page.get_by_label("Password").fill(simulated.PASSWORD)
     browser.page.get_by_role("button", name="Log in").click()
+    browser.page.get_by_role("heading", name="Your locations").wait_for()  # a person speaks when the page is there
 
 
 def _save(browser):
     browser.open(f"/location/{WILLOWS}/home-care/service-users")
     browser.page.get_by_label("Number of service users").fill("4711")
     browser.page.get_by_role("button", name="Save service users").click()
+    browser.page.get_by_role("status").wait_for()
 
 
-def test_the_table_for_the_simulated_portal_is_right_without_edits(site, alone, tmp_path):
-    text = recorder.script_text(recorded(site), EDITION, "recorded", "Recorded", date(2026, 11, 22))
+def test_the_table_for_the_simulated_portal_is_right_without_edits(shown, tmp_path):
+    text = recorder.script_text(shown, EDITION, "recorded", "Recorded", date(2026, 11, 22))
     (path := tmp_path / "recorded.toml").write_text(text)
     script = load(str(path), EDITION)  # it can be used as it is
     found = {f.item: (f.group, f.label) for s in script.screen for f in s.field}
@@ -107,14 +121,45 @@ def test_the_table_for_the_simulated_portal_is_right_without_edits(site, alone, 
     assert "4711" not in text and simulated.PASSWORD not in text  # names only, never what stood in a field
 
 
-def test_what_was_not_shown_is_marked_and_the_script_cannot_be_used_unreviewed(site, alone, tmp_path):
-    recording = recorded(site, skip=("packages",))
-    recording.saved = None
+def test_what_was_not_shown_is_marked_and_the_script_cannot_be_used_unreviewed(shown, tmp_path):
+    some = [(kind, seen) for kind, seen in shown.screens if "Packages" not in seen.heading]
+    assert len(some) == len(shown.screens) - 1
+    recording = replace(shown, saved=None, screens=some)
     text = recorder.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
     assert "No field was found for: hc_poc_returned_users_nhs_la" in text and 'success = "?"' in text
     (path := tmp_path / "recorded.toml").write_text(text)
     with pytest.raises(Exception, match="fill it in from the screen"):
         load(str(path), EDITION)
+
+
+def test_a_page_lives_on_while_a_person_is_asked_at_the_terminal(site, alone):
+    """The browser asks this process about every request: a process that waits for a key would hold the page up."""
+    def answers_when_the_page_has_moved_on():
+        ends = monotonic() + 30
+        while not (moved := site.get("/simulator/visits")["pages"]) and monotonic() < ends:
+            sleep(0.05)
+        return moved
+
+    with a_browser(site) as browser:
+        browser.run(lambda: browser.open("/login"))
+        browser.run(lambda: browser.page.evaluate("setTimeout(() => location.assign('/'), 100)"))
+        assert browser.run(lambda: browser.meanwhile(answers_when_the_page_has_moved_on)) == 1
+
+
+def test_whoever_shows_the_page_before_once_more_is_asked_again(site, alone):
+    asked = []
+
+    def ask(what):
+        asked.append(what)
+        if len(asked) in (1, 3):
+            browser.open("/login" if len(asked) == 1 else f"/email/{WILLOWS}/care-home")
+        return len(asked) <= 3
+
+    with a_browser(site) as browser:
+        nobody = recorder.Recording(WILLOWS, "The Willows")
+        recording = browser.run(lambda: recorder.walk(browser, nobody, [], ask, patience_seconds=4.0))
+    assert (recording.login.heading, recording.home.heading) == ("Log in", "An e-mail of the platform, simulated")
+    assert asked[2] == f"{asked[1]} (the window still shows the page before)" and recording.saved is None
 
 
 OTHER_WORDS = {

@@ -6,12 +6,13 @@ Nothing of a page is logged.  Playwright's errors quote pages and addresses: non
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Response
 
 _T = TypeVar("_T")
+_REST = 0.3  # seconds for which a page has not changed
 _ROLES = {"textarea": "textbox", "text": "textbox", "select": "combobox"}
 _KNOWN = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
@@ -57,6 +59,7 @@ class Browser:
         self._headed, self._executable = headed, executable
         self._origins = {urlsplit(url).netloc, *hosts}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="portal")
+        self._closing = Event()
         self._started: list[Any] = []
         self._page: "Page | None" = None  # noqa: UP037  (the name is for type checking only)
         self._asked_at: datetime | None = None
@@ -66,8 +69,30 @@ class Browser:
         """Do something in the browser's own thread and wait for it."""
         return self._thread.submit(act).result()
 
+    def meanwhile(self, act: Callable[[], _T]) -> _T:
+        """Let a person be asked elsewhere while the page lives on: without this its requests would wait for the answer.
+
+        Raises NoAnswer where the window or this browser is closed before the person answers.
+        """
+        answer: Future[_T] = Future()
+
+        def asked() -> None:
+            try:
+                answer.set_result(act())
+            except BaseException as given:  # noqa: BLE001  (for whoever waits)
+                answer.set_exception(given)
+
+        Thread(target=asked, daemon=True).start()  # no prompt keeps a process alive that is to end
+        while not answer.done():
+            if self._closing.is_set():
+                raise NoAnswer
+            with _mapped(NoAnswer):
+                self.page.wait_for_timeout(50)
+        return answer.result()
+
     def close(self) -> None:
         """Stop the browser; safe to call again."""
+        self._closing.set()
         self._thread.submit(self.stop).result()
         self._thread.shutdown()
 
@@ -112,21 +137,24 @@ class Browser:
 
     def wait(self, known: Callable[[Seen], bool], seconds: float, before: Seen | None = None) -> Seen:
         """Look until the page is known; with `before`, or has been another for a second.  Raises NoAnswer."""
-        ends, other, since = monotonic() + seconds, before, monotonic()
-        while monotonic() < ends:
-            with suppress(Exception):  # a page that is just being left cannot be read
-                complete = self._complete()  # asked first: what is seen then is a whole page
-                seen = seen_from(self.page.evaluate(look_script()))
-                if complete and known(seen):
-                    return seen
-                if seen != other:
-                    other, since = seen, monotonic()
-                elif before is not None and seen != before and monotonic() - since > 1 and complete:
-                    return seen
-            if self.page.url.startswith("chrome-error:"):
-                raise NoAnswer
-            with _mapped(NoAnswer):
-                self.page.wait_for_timeout(20)
+        other, since = before, monotonic()
+        for complete, seen in self._looks(seconds):
+            if complete and known(seen):
+                return seen
+            if seen != other:
+                other, since = seen, monotonic()
+            elif before is not None and seen != before and monotonic() - since > 1 and complete:
+                return seen
+        raise NoAnswer
+
+    def at_rest(self, known: Callable[[Seen], bool], seconds: float) -> Seen:
+        """Look until a whole page is known and has stood still for a moment.  Raises NoAnswer."""
+        last, since = None, monotonic()
+        for complete, seen in self._looks(seconds):
+            if not complete or seen != last:
+                last, since = (seen if complete else None), monotonic()
+            elif known(seen) and monotonic() - since > _REST:
+                return seen
         raise NoAnswer
 
     def look(self) -> Seen:
@@ -193,8 +221,17 @@ class Browser:
             target.click()
         return self.wait(known, self._timeout / 1000, before)
 
-    def _complete(self) -> bool:
-        return bool(self.page.evaluate("document.readyState === 'complete'"))
+    def _looks(self, seconds: float) -> Iterator[tuple[bool, Seen]]:
+        """Look again and again: whether the page had arrived whole, and what it was, of one and the same moment."""
+        ends = monotonic() + seconds
+        while monotonic() < ends:
+            with suppress(Exception):  # a page that is just being left cannot be read
+                found = self.page.evaluate(look_script())
+                yield found["complete"], seen_from(found)
+            if self.page.url.startswith("chrome-error:"):
+                raise NoAnswer
+            with _mapped(NoAnswer):
+                self.page.wait_for_timeout(20)
 
     def _noted(self, response: "Response") -> None:
         """Keep what the platform's clock says."""

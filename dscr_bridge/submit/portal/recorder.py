@@ -6,12 +6,13 @@ It reads names, never values: nothing that stands in a field is kept.  What it c
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from dscr_bridge.mapping import Edition, Item
 from dscr_bridge.returns import CareType
-from dscr_bridge.submit.portal.browser import Browser
+from dscr_bridge.submit.portal.browser import Browser, NoAnswer
 from dscr_bridge.submit.portal.seen import Control, Seen
 from dscr_bridge.submit.portal.wording import likeness, words
 from dscr_bridge.tables import BED_TYPES
@@ -21,6 +22,10 @@ _FORMS = ("%d %B %Y %H:%M", "%d %B %Y %H:%M:%S", "%d %b %Y %H:%M", "%d/%m/%Y %H:
           "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%d %B %Y at %H:%M")  # fmt: skip
 _CARE_WORDS = {CareType.CARE_HOME: ("care home",), CareType.HOME_CARE: ("home care", "domiciliary care", "community")}
 _TYPES = {"count": "whole", "hours": "decimal", "days": "decimal", "percent": "decimal", "question": "choice"}
+
+
+class StillThere(Exception):
+    """The page is the one of the step before."""
 
 
 @dataclass
@@ -57,11 +62,25 @@ class _Question:
 
 
 def walk(
-    browser: Browser, recording: Recording, care_types: Sequence[CareType], ask: Callable[[str], bool]
-) -> Recording:
-    """Lead a person through the screens; `ask` says what to open next, and gives False for "there is no such page"."""
+    browser: Browser, recording: Recording, care_types: Sequence[CareType], ask: Callable[[str], bool],
+    patience_seconds: float = 10.0,
+) -> Recording:  # fmt: skip
+    """Lead a person through the screens; `ask` says what to open next, and gives False for "there is no such page".
+
+    A page counts when it has arrived whole, is at rest, and is another than the one before, all within the patience;
+    else the person is asked again.  Raises NoAnswer where the browser is gone.
+    """
+    last: Seen | None = None
+
     def shown(what: str) -> Seen | None:
-        return _named_only(browser.look(), recording) if ask(what) else None
+        nonlocal last
+        asked = what
+        while ask(asked):
+            with suppress(StillThere):
+                last = _next_page(browser, recording, last, patience_seconds)
+                return last
+            asked = f"{what} (the window still shows the page before)"
+        return None
 
     recording.login = shown("the log-in page, before you log in")
     recording.home = shown("the list of your locations, after you have logged in")
@@ -76,6 +95,16 @@ def walk(
     saved = shown("any screen that you have just saved and that says so")
     recording.saved = saved
     return recording
+
+
+def _next_page(browser: Browser, recording: Recording, last: Seen | None, seconds: float) -> Seen:
+    """Wait for a page that is another than the last: whoever shows it may be quicker than the platform."""
+    try:
+        seen = browser.at_rest(lambda s: _named_only(s, recording) != last, seconds)
+    except NoAnswer:
+        browser.look()  # NoAnswer where the window is gone
+        raise StillThere from None
+    return _named_only(seen, recording)
 
 
 def script_text(recording: Recording, edition: Edition, script_id: str, title: str, on: date) -> str:

@@ -50,7 +50,7 @@
       facts.push([above(row, "section, [role=region]").pop() || "", clean(head.textContent), clean(cells[0].textContent)]);
   }
   return {
-    title: clean(document.title), headings: texts("h1"), status: texts("[role=status], output"),
+    complete: document.readyState === "complete", title: clean(document.title), headings: texts("h1"), status: texts("[role=status], output"),
     alerts: texts("[role=alert]"), controls, facts,
     links: [...document.querySelectorAll("a[href]")].filter(shown).map(e => nameOf(e) || clean(e.textContent)),
     buttons: [...document.querySelectorAll("button, input[type=submit]")].filter(shown)
