@@ -64,7 +64,7 @@ def configuration() -> str:
     ]
     schema = Config.model_json_schema()
     parts.append(_keys("Top level", schema))
-    for title in ("Receiver", "Source", "Sftp", "Auth", "Secret", "Certificate", "Limits", "Provider", "Location", "Calendar", "Pages", "Alerts", "Contact", "Away"):
+    for title in ("Receiver", "Source", "Sftp", "Auth", "Secret", "Certificate", "Limits", "Provider", "Location", "Calendar", "Pages", "OpenId", "Alerts", "Contact", "Away"):
         parts.append(_keys(f"`{title}`", schema["$defs"][title]))
     return "\n".join(parts)
 

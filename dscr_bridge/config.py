@@ -44,6 +44,11 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _issuer(value: str) -> str:
+    _url(value)
+    return value
+
+
 def is_loopback(url: str) -> bool:
     """Say whether an address stays on this machine."""
     host = urlsplit(url).hostname or ""
@@ -309,12 +314,26 @@ class Calendar(_Part):
     removed_bank_holidays: tuple[date, ...] = ()
 
 
+class OpenId(_Part):
+    """The provider's own sign-on (OpenID Connect): it says who somebody is; accounts here say what they may do."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)]  # exactly as the sign-on gives it, to the last slash
+    client_id: Annotated[str, Field(min_length=1, max_length=200)]
+    secret: Secret | None = None  # none: a public client, by PKCE alone
+    proof: Literal["basic", "post"] = "basic"  # how the sign-on wants the secret: client_secret_basic or _post
+    claim: Annotated[str, Field(pattern=r"^[a-z_]{2,40}$")] = "email"  # what of it is the user name of an account
+    scope: Annotated[str, Field(pattern=r"^openid( [A-Za-z0-9_.:/-]+)*$")] = "openid email"
+    ca_file: Path | None = None
+
+
 class Pages(_Part):
     """The local pages: where they are served and who may come in."""
 
     host: Annotated[str, Field(min_length=1, max_length=120)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8610
-    login: Literal["token", "accounts"] = "token"  # a one-time address printed at start, or accounts with passwords
+    # a one-time address printed at start, accounts with passwords, or the provider's own sign-on
+    login: Literal["token", "accounts", "openid"] = "token"
+    openid: OpenId | None = None
     public_url: Url | None = (
         None  # how people reach the pages through the gateway that ends TLS, if not on this machine
     )
@@ -325,13 +344,20 @@ class Pages(_Part):
 
     @model_validator(mode="after")
     def _safe(self) -> "Pages":
+        if (self.login == "openid") != (self.openid is not None):
+            raise ValueError('login = "openid" needs [pages.openid] with issuer and client_id, and no other takes it')
         if is_loopback(f"http://{self.host}"):
             return self
         if self.login == "token":
-            raise ValueError('beyond this machine people sign in: set login = "accounts"')
+            raise ValueError('beyond this machine people sign in: set login = "accounts" or "openid"')
         if self.public_url is None or not self.public_url.startswith("https://"):
             raise ValueError("beyond this machine the pages need public_url, an https:// address of your gateway")
         return self
+
+    @property
+    def by_account(self) -> bool:
+        """Say whether people come in by an account of theirs, not by a one-time address."""
+        return self.login != "token"
 
 
 class Away(_Part):
@@ -537,7 +563,13 @@ def _anchored(config: Config, folder: Path) -> Config:
         )
         for s in config.source
     )
-    pages = config.pages and config.pages.model_copy(update={"published": at(config.pages.published)})
+
+    def sign_on(one: OpenId | None) -> OpenId | None:
+        return one and one.model_copy(update={"secret": named(one.secret), "ca_file": at(one.ca_file)})
+
+    pages = config.pages and config.pages.model_copy(
+        update={"published": at(config.pages.published), "openid": sign_on(config.pages.openid)}
+    )
     contacts = tuple(c.model_copy(update={"to": named(c.to)}) for c in config.alerts.contact)
     alerts = config.alerts.model_copy(update={"contact": contacts, "alive": named(config.alerts.alive)})
     extract = config.cqc_register and config.cqc_register.model_copy(

@@ -58,7 +58,7 @@ def open_pages() -> None:
         except OSError:
             raise ConfigError("pages", "no pages were ever served from here.", "Nothing was opened.",
                               "Start them with `dscr-bridge serve` or `dscr-bridge run`.") from None  # fmt: skip
-        if bridge.config.pages is not None and bridge.config.pages.login == "accounts":
+        if bridge.config.pages is not None and bridge.config.pages.by_account:
             typer.echo(bridge.config.pages.public_url or address)
             return
         typer.echo(
@@ -81,18 +81,19 @@ def add_account(
     password_file: Annotated[
         Path | None, typer.Option(help="Read the password from here instead of asking for it.")
     ] = None,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="The person comes in by the provider's own sign-on alone.")
+    ] = False,
 ) -> None:
     """Add an account, or replace it; the password is asked for and kept only as an argon2 hash."""
     from dscr_bridge.errors import ConfigError
     from dscr_bridge.web.accounts import Account, Role, hashed
 
-    password = (
-        password_file.read_text("utf-8").strip() if password_file
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )  # fmt: skip
+    password = "" if no_password else _password(password_file)
     with the_bridge() as bridge:
         try:
-            account = Account(user, name, Role(role), hashed(password), standing, delegated_by, tuple(scope or ()))
+            kept = hashed(password) if password else ""
+            account = Account(user, name, Role(role), kept, standing, delegated_by, tuple(scope or ()))
         except ValueError:
             raise ConfigError(
                 "account",
@@ -124,7 +125,7 @@ def make_key(user: UserArg) -> None:
 
 @account_commands.command("remove")
 def remove_account(user: UserArg) -> None:
-    """Take an account away; its sessions end with their time or at the next start."""
+    """Take an account away; its sessions end at once."""
     with the_bridge() as bridge:
         typer.echo("Removed." if _accounts(bridge).remove(user) else "There was none of that name.")
 
@@ -141,7 +142,7 @@ def list_accounts() -> None:
 
 @account_commands.command("link")
 def make_link(user: UserArg, location: LocationArg, care_type: CareTypeOpt = None) -> None:
-    """Make a signed link to one return for an account; it lasts 72 hours and opens only with the account's password."""
+    """Make a signed link to one return for an account; it lasts 72 hours and opens only behind a sign-in."""
     from dscr_bridge.errors import ConfigError
     from dscr_bridge.web import links
 
@@ -270,6 +271,12 @@ def _one(bridge: "Bridge", location: str, care_type: str | None) -> "Obligation"
         raise ConfigError("Location", "this location owes two returns.", "Nothing was recorded.",
                           "Add --care-type care_home or --care-type home_care.")  # fmt: skip
     return owed[0]
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        return file.read_text("utf-8").strip() or " "  # an empty one is too short, not none
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _accounts(bridge: "Bridge") -> "Accounts":

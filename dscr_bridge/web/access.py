@@ -7,12 +7,12 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dscr_bridge.config import Config
 from dscr_bridge.web import links
-from dscr_bridge.web.accounts import Account, Role
+from dscr_bridge.web.accounts import Account, Accounts, Role
 
 TRIES = 5  # wrong passwords for one user name, before it waits
 TRIES_FROM_ONE_ADDRESS = 20
@@ -62,6 +62,7 @@ class Session:
     seen: datetime
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     flash: list[tuple[str, str]] = field(default_factory=list)  # (tone, words) for the next page
+    account: Account | None = None  # by which somebody came in; none on this machine
 
 
 class Door:
@@ -96,10 +97,10 @@ class Door:
             self._used.add(found[0])
             return True
 
-    def let_in(self, person: Person) -> Session:
+    def let_in(self, person: Person, account: Account | None = None) -> Session:
         """Begin a session, always under a new id."""
         now = self._now()
-        session = Session(secrets.token_urlsafe(32), person, now, now)
+        session = Session(secrets.token_urlsafe(32), person, now, now, account=account)
         with self._lock:
             self._sweep(now)
             self._sessions[session.id] = session
@@ -119,11 +120,6 @@ class Door:
         """End a session."""
         with self._lock:
             self._sessions.pop(session_id, None)
-
-    def let_out_all(self, user: str) -> None:
-        """End every session of a user, for example when the account is taken away."""
-        with self._lock:
-            self._sessions = {k: s for k, s in self._sessions.items() if s.person.user != user}
 
     def waits(self, user: str, address: str) -> bool:
         """Say whether a user name or an address had too many wrong tries and must wait."""
@@ -151,6 +147,15 @@ class Door:
         ended = [k for k, s in self._sessions.items() if now - s.seen > self._idle or now - s.began > self._longest]
         for key in ended + list(self._sessions)[: max(0, len(self._sessions) - MOST_SESSIONS)]:
             self._sessions.pop(key, None)
+
+
+def still_holds(session: Session, accounts: Accounts) -> bool:
+    """Say whether the account of a session is still as it was: one taken away or changed ends its sessions at once."""
+    came = session.account
+    if came is None:
+        return True
+    now = accounts.named(came.user)
+    return now is not None and replace(now, key="") == replace(came, key="")
 
 
 def person_of(account: Account, config: Config) -> Person:

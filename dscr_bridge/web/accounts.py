@@ -36,7 +36,7 @@ class Account:
     user: str
     name: str
     role: Role
-    password: str  # an argon2id hash
+    password: str  # an argon2id hash; empty for somebody who comes in by the provider's own sign-on alone
     standing: str = ""  # for an approver: nominated individual, registered manager or delegate
     delegated_by: str = ""  # for a delegate: the nominated individual who delegated, on record
     scope: tuple[str, ...] = ()  # CQC provider or location ids; everything when empty
@@ -86,7 +86,7 @@ class Accounts:
     def check(self, user: str, password: str) -> Account | None:
         """Give the account, if the password is right; an unknown user takes as long as a wrong password."""
         found = next((a for a in self.all() if hmac.compare_digest(a.user.encode(), user.encode())), None)
-        right = _matches(found.password if found else _nobody(), password)
+        right = _matches((found.password if found else "") or _nobody(), password)
         return found if found and right else None
 
     def with_key(self, key: str) -> Account | None:

@@ -16,7 +16,7 @@ from dscr_bridge.errors import BridgeError
 from dscr_bridge.paper import in_words
 from dscr_bridge.returns import Obligation
 from dscr_bridge.web import charts, words
-from dscr_bridge.web.access import Person, Session
+from dscr_bridge.web.access import Person, Session, still_holds
 from dscr_bridge.web.desk import Desk, obligation_of
 
 POLICY = (
@@ -30,7 +30,7 @@ _Page = TypeVar("_Page", bound=Callable[..., Any])
 
 def make_app(desk: Desk) -> Flask:
     """Make the WSGI application of one installation's pages."""
-    from dscr_bridge.web import api, door, proof, returns, standing, wall
+    from dscr_bridge.web import api, door, proof, returns, sign_on, standing, wall
 
     app = Flask("dscr_bridge.web", static_folder="static", template_folder="templates")
     app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_PARTS=300)
@@ -39,7 +39,7 @@ def make_app(desk: Desk) -> Flask:
     app.jinja_env.globals.update(
         words=words, in_words=in_words, charts=charts, version=__version__, csrf=_csrf_field, desk=desk
     )
-    for room in (door, wall, returns, proof, standing, api):
+    for room in (door, sign_on, wall, returns, proof, standing, api):
         app.register_blueprint(cast(Blueprint, room.pages))
     app.before_request(_guard)
     app.after_request(_harden)
@@ -133,6 +133,9 @@ def _guard() -> Response | None:
     if request.endpoint == "static":
         return None
     g.session = desk.door.session(request.cookies.get(cookie_name(desk)))
+    if g.session is not None and not still_holds(g.session, desk.accounts):
+        desk.door.let_out(g.session.id)
+        g.session = None
     if request.method not in ("GET", "HEAD", "OPTIONS") and not request.path.startswith("/api/"):
         _refuse_forged(desk, g.session)
     return None

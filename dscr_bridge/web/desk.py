@@ -15,6 +15,7 @@ from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import CareType, Figure, ItemId, Level, Obligation, Problem, Return, State
 from dscr_bridge.web.access import Door, Person
 from dscr_bridge.web.accounts import Accounts
+from dscr_bridge.web.openid import SignOn
 
 _MOST_REMEMBERED = 2000
 
@@ -64,6 +65,7 @@ class Desk:
     accounts: Accounts
     latest: Latest
     link_key: str
+    sign_on: SignOn | None = None  # the provider's own, where people come in by it
     counting: threading.Lock = field(default_factory=threading.Lock)  # one pull at a time from the pages
     _wall: tuple[Any, Any] | None = None
 

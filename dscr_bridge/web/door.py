@@ -10,7 +10,7 @@ from dscr_bridge import log
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.web import links
 from dscr_bridge.web.access import Person, person_of
-from dscr_bridge.web.accounts import STANDINGS, Role
+from dscr_bridge.web.accounts import STANDINGS, Account, Role
 from dscr_bridge.web.app import cookie_name, set_cookie, the_desk
 
 pages = Blueprint("door", __name__)
@@ -30,13 +30,18 @@ def sign_in() -> Any:
     desk, token = the_desk(), request.args.get("token", "")
     if desk.settings.login == "token":
         return _form("sign_in_here.html", token=token, good=desk.door.holds(token), standings=STANDINGS)
-    return _form("sign_in.html", then=_inside(request.args.get("then", "/")))
+    if desk.sign_on is not None:
+        return _form("sign_in_by.html", then=inside(request.args.get("then", "/")), link="")
+    return _form("sign_in.html", then=inside(request.args.get("then", "/")))
 
 
 @pages.post("/sign-in")
 def signing_in() -> Any:
     """Let somebody in."""
-    return _by_token() if the_desk().settings.login == "token" else _by_password()
+    desk = the_desk()
+    if desk.sign_on is not None:
+        abort(404)
+    return _by_token() if desk.settings.login == "token" else _by_password()
 
 
 @pages.post("/sign-out")
@@ -52,12 +57,14 @@ def sign_out() -> Any:
 
 @pages.get("/return/<token>")
 def one_return(token: str) -> Any:
-    """Open a signed link: the account's password comes next, and the session sees that one location."""
+    """Open a signed link: the password or the sign-on comes next, and the session sees that one location."""
     desk = the_desk()
     found = links.read(desk.link_key, token, desk.now())
     account = desk.accounts.named(found[0]) if found else None
     if found is None or account is None:
         abort(403, "This link has run out or is not genuine. Ask for a new one.")
+    if desk.sign_on is not None:
+        return _form("sign_in_by.html", then="", link=token)
     return _form("sign_in.html", user=account.user, link=token, then="")
 
 
@@ -84,7 +91,7 @@ def _by_token() -> Any:
 def _by_password() -> Any:
     desk, form = the_desk(), request.form
     user, address = form.get("user", "").strip()[:120], request.remote_addr or ""
-    then = _inside(form.get("then", "/"))
+    then = inside(form.get("then", "/"))
     if desk.door.waits(user, address):
         _log.warning("sign_in_locked")
         return _form("sign_in.html", 429, user=user, link=form.get("link", ""), then=then, locked=True)
@@ -94,23 +101,28 @@ def _by_password() -> Any:
         _log.warning("sign_in_refused")
         return _form("sign_in.html", 401, user=user, link=form.get("link", ""), then=then, refused=True)
     desk.door.was_right(user)
+    return enter_by_account(account, form.get("link", ""), then)
+
+
+def enter_by_account(account: Account, link: str, then: str) -> Response:
+    """Let in whoever has proved to be somebody; a link narrows what the account may see, and never widens it."""
+    desk = the_desk()
     person = person_of(account, desk.bridge.config)
-    if not form.get("link"):
-        return _enter(person, then)
-    found = links.read(desk.link_key, form["link"], desk.now())
-    if found is None or found[0] != user:
+    if not link:
+        return _enter(person, then, account)
+    found = links.read(desk.link_key, link, desk.now())
+    if found is None or found[0] != account.user:
         abort(403, "This link is not for this account.")
-    # The link narrows what the account may see; it never widens it.
     known = [one for p, one in desk.bridge.config.locations() if one.id == found[1] and person.sees(p.id, one.id)]
     if not known:
         raise ConfigError("Link", "this location is not this account's.", "Nothing was shown.", "Ask for a new link.")
     month = url_for("returns.month_page", location_id=found[1], care_type=found[2])
-    return _enter(replace(person, scope=(found[1],)), month)
+    return _enter(replace(person, scope=(found[1],)), month, account)
 
 
-def _enter(person: Person, then: str) -> Response:
+def _enter(person: Person, then: str, account: Account | None = None) -> Response:
     desk = the_desk()
-    session = desk.door.let_in(person)
+    session = desk.door.let_in(person, account)
     _log.info("signed_in", mode=person.role.value)
     response = make_response(redirect(then, 303))
     set_cookie(response, desk, cookie_name(desk), session.id)
@@ -128,7 +140,7 @@ def _form(template: str, status: int = 200, **named: Any) -> Response:
     return response
 
 
-def _inside(then: str) -> str:
+def inside(then: str) -> str:
     """Keep to addresses of these pages: never send anybody elsewhere."""
     safe = then.startswith("/") and not then.startswith(("//", "/\\")) and then.isprintable() and "\\" not in then
     return then if safe else "/"

@@ -17,6 +17,7 @@ from dscr_bridge.web import links
 from dscr_bridge.web.access import Door
 from dscr_bridge.web.accounts import Accounts
 from dscr_bridge.web.desk import Desk, Latest
+from dscr_bridge.web.openid import SignOn
 
 THREADS = 4
 _log = log.room("pages")
@@ -29,7 +30,9 @@ def make_desk(bridge: Bridge, settings: Pages, latest: Latest | None = None) -> 
     key = links.secret(folder)
     door = Door(bridge.world.now, key, idle=timedelta(minutes=settings.idle_minutes),
                 longest=timedelta(hours=settings.session_hours))  # fmt: skip
-    return Desk(replace(bridge, remember=kept.remember), settings, door, Accounts(accounts_file(folder)), kept, key)
+    sign_on = SignOn(settings.openid, bridge.world) if settings.openid else None
+    accounts = Accounts(accounts_file(folder))
+    return Desk(replace(bridge, remember=kept.remember), settings, door, accounts, kept, key, sign_on)
 
 
 def accounts_file(data_folder: Path) -> Path:
@@ -91,7 +94,7 @@ def _until_closed(server: Any, closing: threading.Event) -> None:
 
 def opening_address(desk: Desk, address: str) -> str:
     """Give the address to open: with a one-time token on this machine, the public one where people sign in."""
-    if desk.settings.login == "accounts":
+    if desk.settings.by_account:
         return desk.settings.public_url or address
     return f"{address}/sign-in?token={desk.door.token()}"
 
@@ -102,7 +105,7 @@ def note_address(desk: Desk, address: str) -> None:
 
 
 def _require_somebody(desk: Desk) -> None:
-    if desk.settings.login == "accounts" and not desk.accounts.all():
+    if desk.settings.by_account and not desk.accounts.all():
         raise ConfigError("pages", "nobody has an account yet.", "The pages are not served.",
                           "Add one: dscr-bridge account add")  # fmt: skip
 
