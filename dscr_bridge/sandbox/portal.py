@@ -153,7 +153,8 @@ def _doors_of_a_location(app: Flask, portal: Portal) -> None:
     def held(location: str, kind: str) -> Response:
         visitor, place = _enter(portal, on="held", location=location), _known(portal, location, kind)
         both = [(s, portal.store.held(location, kind, s.name)) for s in portal_screens.SCREENS[kind]]
-        return _html(portal_pages.held(place, both, visitor))
+        facts = {"on": "held", "location": location}
+        return _html(portal_faults.scripted(portal.levers, portal_pages.held(place, both, visitor), facts))
 
     @app.get("/location/<location>/<kind>/<name>")
     def form(location: str, kind: str, name: str) -> Response:
@@ -164,7 +165,7 @@ def _doors_of_a_location(app: Flask, portal: Portal) -> None:
                                  saved=session.pop("saved", "") == request.path)  # fmt: skip
         if lever := portal.levers.take("person-edit", on="open", **facts):
             _edit(portal, location, kind, name, lever.value)
-        return _html(page)
+        return _html(portal_faults.scripted(portal.levers, page, {"on": "open", **facts}))
 
     @app.post("/location/<location>/<kind>/<name>")
     def save(location: str, kind: str, name: str) -> Response:

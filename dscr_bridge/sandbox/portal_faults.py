@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from dscr_bridge.sandbox import portal_pages, serving
+from dscr_bridge.sandbox import portal_pages, portal_scripted, serving
 from dscr_bridge.sandbox.levers import Levers
 from dscr_bridge.sandbox.portal_screens import Question, Screen
 
@@ -23,6 +23,8 @@ KINDS = {
     "refused": "refuses a save with the sentence in `value`",
     "news": "a page of news in place of the list of locations",
     "mfa": "asks for a code at log-in",
+    "late-content": "a script puts the fields or rows in `seconds` after the page has arrived (match on: open, held)",
+    "touches-another": "typing in a field changes another one, named by `value`, `seconds` later",
     "slow": "waits `seconds`, then goes on as if nothing were wrong",
 }
 _DOTS = {"whole": 0, "decimal": 1}  # how many dots a number may have
@@ -69,6 +71,15 @@ def changed(levers: Levers, screen: Screen, facts: Mapping[str, str]) -> Screen:
         screen = replace(screen, grid=False, questions=(*screen.questions, new)) if not screen.grid else replace(
             screen, questions=(*screen.questions, replace(new, kind="decimal")))  # fmt: skip
     return screen
+
+
+def scripted(levers: Levers, page: str, facts: Mapping[str, str]) -> str:
+    """Give the page as a script of the levers alters it in the browser."""
+    if lever := levers.take("touches-another", **facts):
+        page = portal_scripted.touching(page, str(lever.value), lever.seconds)
+    if lever := levers.take("late-content", **facts):
+        page = portal_scripted.late(page, lever.seconds)
+    return page
 
 
 def mistakes(screen: Screen, answers: Mapping[str, str]) -> str:

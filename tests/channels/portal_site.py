@@ -166,7 +166,7 @@ def make_channel(site: Any, ledger: Any, folder: Path, **more: Any) -> Any:
         "script": load("portal-simulated", EDITION), "account": Account(simulated.USER, lambda: simulated.PASSWORD),
         "world": site.world(), "environment": "simulator", "mode": Mode.AUTOMATIC, "folder": folder,
         "sent": sent_from(ledger), "window": lambda month: WINDOW, "permitted": lambda location: False,
-        "pause_seconds": 0.0, "timeout_seconds": 5.0, "patience_seconds": 5.0,
+        "pause_seconds": 0.0, "timeout_seconds": 30.0, "settle_seconds": 0.5, "patience_seconds": 30.0,
     }  # fmt: skip
     return Portal(site.url, **{**stated, **more})
 

@@ -128,6 +128,32 @@ def test_a_screen_that_changed_overnight_stops_before_anything_is_saved(site, le
     assert site.saves() == []
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_a_field_that_is_not_ours_and_changes_while_ours_are_filled_stops_before_save(site, ledger, channel, seconds):
+    site.levers({"kind": "touches-another", "screen": "bed-vacancies", "value": "comments", "seconds": seconds})
+    with pytest.raises(ScreenDiffers, match='"Comments about your beds" is not ours, and it changed while ours were filled'):
+        send(site, ledger, channel, make_checked(only=("beds",)))
+    assert site.saves() == []
+
+
+@pytest.mark.parametrize("on", ["open", "held"])
+def test_fields_that_come_after_their_page_are_waited_for(site, ledger, alone, tmp_path, on):
+    site.levers({"kind": "late-content", "on": on, "seconds": 1.0})
+    patient = make_channel(site, ledger, tmp_path / "p", settle_seconds=20.0)
+    try:
+        assert send(site, ledger, patient, make_checked(only=("visiting",))).state is ObligationState.ON_RECORD
+    finally:
+        patient.close()
+    assert len(site.saves()) == 1
+
+
+def test_fields_that_do_not_come_are_missing_and_nothing_is_saved(site, ledger, channel):
+    site.levers({"kind": "late-content", "on": "open", "seconds": 600})
+    with pytest.raises(ScreenDiffers, match='no field "Can residents receive visitors'):
+        send(site, ledger, channel, make_checked(only=("visiting",)))
+    assert site.saves() == []
+
+
 def test_a_field_in_another_place_of_the_same_group_is_still_found(site, ledger, channel):
     site.levers({"kind": "moved-field", "value": "order", "screen": "hours"})
     assert send(site, ledger, channel, make_checked(only=("hours",))).state is ObligationState.ON_RECORD

@@ -52,16 +52,22 @@ class Browser:
     def __init__(
         self, url: str, world: World, *, hosts: Sequence[str] = (), headed: bool = False,
         executable: Path | None = None, pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
+        settle_seconds: float = 1.0,
     ) -> None:  # fmt: skip
-        """Take where the platform is and how politely to visit it; nothing is started yet."""
+        """Take where the platform is and how politely to visit it; nothing is started yet.
+
+        `settle_seconds` is how long a page that is not the expected one must stand still before it is taken for what
+        came: many platforms put their fields in after the page has arrived.
+        """
         self.url, self.counts = url.rstrip("/"), Counts()
         self._world, self._pause, self._timeout = world, timedelta(seconds=pause_seconds), timeout_seconds * 1000
-        self._headed, self._executable = headed, executable
+        self._settle, self._headed, self._executable = settle_seconds, headed, executable
         self._origins = {urlsplit(url).netloc, *hosts}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="portal")
         self._closing = Event()
         self._started: list[Any] = []
-        self._page: "Page | None" = None  # noqa: UP037  (the name is for type checking only)
+        self._page: "Page | None" = None  # noqa: UP037  (the names are for type checking only)
+        self._beside: "Page | None" = None  # noqa: UP037
         self._asked_at: datetime | None = None
         self.clock: datetime | None = None  # of the platform, as its last answer said
 
@@ -118,17 +124,17 @@ class Browser:
         while self._started:
             with suppress(Exception):
                 self._started.pop()()
-        self._page = None
+        self._page = self._beside = None
 
-    def open(self, path: str) -> Seen:
-        """Open a page of the platform.  Raises NoAnswer."""
+    def open(self, path: str, known: Callable[[Seen], bool] = lambda _seen: True) -> Seen:
+        """Open a page of the platform and wait as `follow` does.  Raises NoAnswer."""
         with _mapped(NoAnswer):
             self._polite()
             self.page.goto(urljoin(f"{self.url}/", path.lstrip("/")))
-        return self.look()
+        return self.wait(known, self._timeout / 1000, Seen("", ""))
 
     def follow(self, link: str, known: Callable[[Seen], bool]) -> Seen:
-        """Follow a link by its name until a page is known, or has become another.  Raises NoSuchThing or NoAnswer."""
+        """Follow a link by its name until a page is known, or another has settled.  Raises NoSuchThing or NoAnswer."""
         return self._click(self._only(self.page.get_by_role("link", name=link, exact=True)), known)
 
     def press(self, button: str, known: Callable[[Seen], bool]) -> Seen:
@@ -136,21 +142,16 @@ class Browser:
         return self._click(self._only(self.page.get_by_role("button", name=button, exact=True)), known)
 
     def wait(self, known: Callable[[Seen], bool], seconds: float, before: Seen | None = None) -> Seen:
-        """Look until the page is known; with `before`, or has been another for a second.  Raises NoAnswer."""
-        other, since = before, monotonic()
-        for complete, seen in self._looks(seconds):
-            if complete and known(seen):
-                return seen
-            if seen != other:
-                other, since = seen, monotonic()
-            elif before is not None and seen != before and monotonic() - since > 1 and complete:
-                return seen
-        raise NoAnswer
+        """Look until a whole page is known; with `before`, one that has become another, or settled as another.
+
+        Raises NoAnswer.
+        """
+        return self._waited(self.page, known, seconds, before)
 
     def at_rest(self, known: Callable[[Seen], bool], seconds: float) -> Seen:
         """Look until a whole page is known and has stood still for a moment.  Raises NoAnswer."""
         last, since = None, monotonic()
-        for complete, seen in self._looks(seconds):
+        for complete, seen in self._looks(self.page, seconds):
             if not complete or seen != last:
                 last, since = (seen if complete else None), monotonic()
             elif known(seen) and monotonic() - since > _REST:
@@ -162,16 +163,16 @@ class Browser:
         with _mapped(NoAnswer):
             return seen_from(self.page.evaluate(look_script()))
 
-    def look_again(self) -> Seen:
-        """Read the same address anew, beside the page that is being filled.  Raises NoAnswer."""
+    def look_again(self, known: Callable[[Seen], bool]) -> Seen:
+        """Read the same address anew, beside the page that is being filled; wait as `follow` does.  Raises NoAnswer."""
         with _mapped(NoAnswer):
             self._polite()
-            beside = self.page.context.new_page()
-            try:
-                beside.goto(self.page.url)
-                return seen_from(beside.evaluate(look_script()))
-            finally:
-                beside.close()
+            if self._beside is None:
+                self._beside = self.page.context.new_page()
+            self._beside.goto(self.page.url)
+            seen = self._waited(self._beside, known, self._timeout / 1000, Seen("", ""))
+            self._beside.goto("about:blank")  # it shows nothing while nobody looks
+            return seen
 
     def fill(self, control: Control, text: str) -> None:
         """Type into a field, or choose an option, found by its accessible group and label.  Raises NoSuchThing."""
@@ -200,6 +201,8 @@ class Browser:
             return self.page.screenshot(full_page=True, animations="disabled")
 
     def _only(self, found: "Locator") -> "Locator":
+        with suppress(Exception):  # one that is not there yet may still come
+            found.first.wait_for(state="attached", timeout=self._settle * 1000)
         with _mapped(NoSuchThing):
             if found.count() != 1:
                 raise NoSuchThing
@@ -221,17 +224,28 @@ class Browser:
             target.click()
         return self.wait(known, self._timeout / 1000, before)
 
-    def _looks(self, seconds: float) -> Iterator[tuple[bool, Seen]]:
+    def _waited(self, page: "Page", known: Callable[[Seen], bool], seconds: float, before: Seen | None) -> Seen:
+        other, since = before, monotonic()
+        for complete, seen in self._looks(page, seconds):
+            if complete and seen != before and known(seen):
+                return seen
+            if seen != other or not complete:
+                other, since = seen, monotonic()
+            elif before is not None and seen != before and monotonic() - since > self._settle:
+                return seen
+        raise NoAnswer
+
+    def _looks(self, page: "Page", seconds: float) -> Iterator[tuple[bool, Seen]]:
         """Look again and again: whether the page had arrived whole, and what it was, of one and the same moment."""
         ends = monotonic() + seconds
         while monotonic() < ends:
             with suppress(Exception):  # a page that is just being left cannot be read
-                found = self.page.evaluate(look_script())
+                found = page.evaluate(look_script())
                 yield found["complete"], seen_from(found)
-            if self.page.url.startswith("chrome-error:"):
+            if page.url.startswith("chrome-error:"):
                 raise NoAnswer
             with _mapped(NoAnswer):
-                self.page.wait_for_timeout(20)
+                page.wait_for_timeout(20)
 
     def _noted(self, response: "Response") -> None:
         """Keep what the platform's clock says."""

@@ -38,16 +38,18 @@ class Portal:
         sent: Callable[[Obligation], Sequence[SectionPayload]], window: Callable[[str], Window],
         permitted: Callable[[LocationId], bool], person: Person | None = None, headed: bool = False,
         browser: Path | None = None, pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
-        patience_seconds: float = 300.0, watch: Callable[[str], None] = lambda _step: None,
+        settle_seconds: float = 5.0, patience_seconds: float = 300.0, watch: Callable[[str], None] = lambda _step: None,
     ) -> None:  # fmt: skip
         """Take where the platform is, its script, the account and what the ledger knows; nothing is started yet.
 
         `sent` gives the bytes of a return that is under way; `permitted` says whether the platform's operator has
-        allowed automated use for a location; `folder` is where pictures are kept; `watch` is told of every step.
+        allowed automated use for a location; `folder` is where pictures are kept; `watch` is told of every step;
+        for `settle_seconds` see `Browser`.
         """
         self.environment, self.mode, self.script = environment, mode, script
         self._browser = Browser(url, world, hosts=script.hosts, headed=headed, executable=browser,
-                                pause_seconds=pause_seconds, timeout_seconds=timeout_seconds)  # fmt: skip
+                                pause_seconds=pause_seconds, timeout_seconds=timeout_seconds,
+                                settle_seconds=settle_seconds)  # fmt: skip
         by_itself = mode is not Mode.ASSISTED and bool(account.username)
         visit = Visit(script, self._browser, account, person, by_itself, patience_seconds)
         self._sitting = Sitting(script, self._browser, visit, world, environment, mode, folder, window, person,

@@ -110,6 +110,22 @@ def require_screen(script: Script, screen: Screen, seen: Seen, where: str) -> No
         raise ScreenDiffers(where, f'there is no button "{screen.save}".')
 
 
+def fits(script: Script, screen: Screen, seen: Seen) -> bool:
+    """Say whether the screen has arrived as the script says."""
+    try:
+        require_screen(script, screen, seen, "")
+    except ScreenDiffers:
+        return False
+    return seen.is_page(screen.page)
+
+
+def shows_all(script: Script, care_type: str, seen: Seen) -> bool:
+    """Say whether the page of what is held has every row of a care type's return."""
+    parts = [p for p in script.held.part if p.care_type == care_type] if script.held else []
+    return all(seen.fact(name, part.region) is not None for part in parts for row in part.rows.values()
+               for _, name in script.worded(row))  # fmt: skip
+
+
 def require_answerable(screen: Screen, planned: Plan, seen: Seen, where: str) -> None:
     """Raise ScreenDiffers where Save would confirm an old value that no figure of ours stands behind."""
     for key, wanted in planned.items():
@@ -173,10 +189,7 @@ def held_figures(script: Script, care_type: str, section: str, seen: Seen) -> di
         return None
     found: dict[str, Any] = {}
     for item, row in part.rows.items():
-        names: list[tuple[str | None, str]] = [(None, row)]
-        if "{bed_type}" in row:
-            names = [(b, row.replace("{bed_type}", w)) for b, w in script.bed_types.items()]
-        rows = [(b, seen.fact(name, part.region)) for b, name in names]
+        rows = [(b, seen.fact(name, part.region)) for b, name in script.worded(row)]
         shown = [(b, "" if value == script.held.empty else value) for b, value in rows]
         found[item] = _figure(item in part.answers, part.answers.get(item, {}), shown)
     return found

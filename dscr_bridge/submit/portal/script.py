@@ -165,11 +165,15 @@ class Script(_Part):
 
     def labels(self, of: FieldOf) -> Iterator[tuple[str | None, str]]:
         """Give the bed type and label of every single field of an item; None where it is not split."""
-        if not of.by_bed_type:
-            yield None, of.label
+        return self.worded(of.label)
+
+    def worded(self, pattern: str) -> Iterator[tuple[str | None, str]]:
+        """Give the bed type and the words of every single field or row that a pattern stands for."""
+        if "{bed_type}" not in pattern:
+            yield None, pattern
             return
         for bed_type, word in self.bed_types.items():
-            yield bed_type, of.label.replace("{bed_type}", word)
+            yield bed_type, pattern.replace("{bed_type}", word)
 
 
 def _texts(stated: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,6 +102,7 @@ class Sitting:
         self._fill(screen, before, planned, where)
         self.watch("filled")
         self._require_alone(screen, before, where)
+        self._require_filled(planned, before, where)  # once more: a page may change a field a moment later
         return before
 
     def _require_unedited(self, seen: Seen, planned: Plan, body: Mapping[str, Any], where: str) -> None:
@@ -120,9 +122,13 @@ class Sitting:
                 control = before.control(key)
                 assert control is not None  # noqa: S101  (require_screen)
                 self.browser.fill(control, wanted.text)
-            after = self.browser.look()
         except NoSuchThing:
             raise ScreenDiffers(where, "a field could not be filled in.") from None
+        self._require_filled(planned, before, where)
+
+    def _require_filled(self, planned: Plan, before: Seen, where: str) -> None:
+        try:
+            after = self.browser.look()
         except NoAnswer:
             raise no_answer(where) from None
         plan.require_filled(planned, before, after, where)
@@ -130,9 +136,10 @@ class Sitting:
     def _require_alone(self, screen: Screen, before: Seen, where: str) -> None:
         """Look at the screen once more beside the filled one, so that an edit in between is not overwritten."""
         try:
-            again = self.visit.expect(self.browser.look_again(), screen.page, where)
+            again = self.browser.look_again(partial(plan.fits, self.script, screen))
         except NoAnswer:
             raise no_answer(where) from None
+        self.visit.expect(again, screen.page, where)
         values = [(c.key, c.value) for c in before.controls]
         if values != [(c.key, c.value) for c in again.controls] or before.facts != again.facts:
             raise Superseded(

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from dscr_bridge.errors import BridgeError, ReceiverUnavailable, SubmissionRefused
 from dscr_bridge.returns import Obligation
 from dscr_bridge.submit import AskedToWait
 from dscr_bridge.submit.portal.browser import Browser, NoAnswer, NoSuchThing
-from dscr_bridge.submit.portal.plan import ScreenDiffers, require_screen
+from dscr_bridge.submit.portal.plan import ScreenDiffers, fits, require_screen, shows_all
 from dscr_bridge.submit.portal.script import Page, Screen, Script, matches
 from dscr_bridge.submit.portal.seen import Seen
 
@@ -59,7 +60,8 @@ class Visit:
     def screen(self, obligation: Obligation, screen: Screen) -> Seen:
         """Open a section's screen and hold it against the script.  Raises as `sections` does."""
         where = f"{obligation.id}, {screen.section}"
-        seen = self._below(obligation, screen.link, screen.page, where)
+        whole = partial(fits, self.script, screen)
+        seen = self._below(obligation, screen.link, screen.page, whole, where)
         require_screen(self.script, screen, seen, where)
         return seen
 
@@ -67,7 +69,12 @@ class Visit:
         """Open the page that shows what is held; None where the platform has none."""
         if self.script.held is None:
             return None
-        return self._below(obligation, self.script.held.link, self.script.held.page, obligation.id)
+        page = self.script.held.page
+
+        def whole(seen: Seen) -> bool:
+            return seen.is_page(page) and shows_all(self.script, obligation.care_type, seen)
+
+        return self._below(obligation, self.script.held.link, page, whole, obligation.id)
 
     def sections(self, obligation: Obligation) -> Seen:
         """Open the list of a return's sections, from the list of locations, logging in where needed.
@@ -104,19 +111,23 @@ class Visit:
             raise come_back_later(where)
         raise ScreenDiffers(where, f'the page "{page.heading}" was expected, and another one came.')
 
-    def _below(self, obligation: Obligation, link: str, page: Page, where: str) -> Seen:
-        """Open a page of a return, straight away where its link has led before."""
+    def _below(
+        self, obligation: Obligation, link: str, page: Page, whole: Callable[[Seen], bool], where: str
+    ) -> Seen:  # fmt: skip
+        """Open a page of a return, straight away where its link has led before, and wait until all of it is there."""
         key = (obligation.location, obligation.care_type, link)
-        if (seen := self._remembered(key, page, where)) is not None:
+        if (seen := self._remembered(key, page, whole, where)) is not None:
             return seen
         self.sections(obligation)
-        return self._kept(key, self._follow(link, page, where))
+        return self._kept(key, self._follow(link, page, whole, where))
 
-    def _remembered(self, key: tuple[str, ...], page: Page, where: str) -> Seen | None:
+    def _remembered(
+        self, key: tuple[str, ...], page: Page, whole: Callable[[Seen], bool], where: str
+    ) -> Seen | None:  # fmt: skip
         path = self.paths.pop(key, None)
         if path is None or not self.browser.running:
             return None
-        seen = self._answered(lambda: self.browser.open(path), where)
+        seen = self._answered(lambda: self.browser.open(path, self._or_elsewhere(whole)), where)
         return self._kept(key, seen) if seen.is_page(page) else None
 
     def _kept(self, key: tuple[str, ...], seen: Seen) -> Seen:
@@ -124,32 +135,45 @@ class Visit:
         return seen
 
     def _sections(self, obligation: Obligation) -> Seen:
-        key = (obligation.location, obligation.care_type)
-        if (seen := self._remembered(key, self.script.sections, obligation.id)) is not None:
+        key, page = (obligation.location, obligation.care_type), self.script.sections
+        if (seen := self._remembered(key, page, lambda s: s.is_page(page), obligation.id)) is not None:
             return seen
         words = {"{location}": obligation.location, "{care_type}": self.script.care_types[obligation.care_type]}
         pattern = self.script.return_link
         for name, word in words.items():
             pattern = pattern.replace(name, word)
-        home = self._home(obligation.id)
+        home = self._home(pattern, obligation.id)
         links = [name for name in home.links if matches(pattern, name)]
         if len(links) != 1:
             raise ScreenDiffers(obligation.id, f"this account's list shows {len(links)} such returns instead of one.")
-        return self._kept(key, self._follow(links[0], self.script.sections, obligation.id))
+        return self._kept(key, self._follow(links[0], page, lambda s: s.is_page(page), obligation.id))
 
-    def _home(self, where: str) -> Seen:
-        seen = self._answered(lambda: self.browser.open(self.script.login.path), where)
+    def _home(self, pattern: str, where: str) -> Seen:
+        def listed(seen: Seen) -> bool:
+            return seen.is_page(self.script.home) and any(matches(pattern, name) for name in seen.links)
+
+        seen = self._answered(lambda: self.browser.open(self.script.login.path, self._or_elsewhere(listed)), where)
         if seen.is_page(self.script.login.page):
-            seen = self._log_in(seen, where)
+            seen = self._log_in(seen, listed, where)
         return self.expect(seen, self.script.home, where)
 
-    def _log_in(self, seen: Seen, where: str) -> Seen:
+    def _or_elsewhere(self, whole: Callable[[Seen], bool]) -> Callable[[Seen], bool]:
+        """Know a page when all of it is there, and the pages that may come instead of any other."""
+        login = self.script.login
+        return lambda seen: whole(seen) or (seen.is_page(login.page) and login.button in seen.buttons) or any(
+            matches(title, seen.title) for title in self.script.come_back_later)  # fmt: skip
+
+    def _log_in(self, seen: Seen, listed: Callable[[Seen], bool], where: str) -> Seen:
         login = self.script.login
         self.browser.counts.log_ins += 1
         if not self.logs_in:
             return self._by_person(Asked.LOG_IN, lambda s: s.is_page(self.script.home), where)
+
+        def known(seen: Seen) -> bool:
+            return listed(seen) or self._refused_or_asked(seen)
+
         self._answered(lambda: self._give_proof(), where)
-        seen = self._answered(lambda: self.browser.press(login.button, self._after_login), where)
+        seen = self._answered(lambda: self.browser.press(login.button, known), where)
         if login.code is not None and seen.is_page(login.code.page):
             if self.person is None:
                 raise SubmissionRefused(
@@ -165,10 +189,10 @@ class Visit:
         self.browser.type_secret(self.script.login.username, self.account.username)
         self.browser.type_secret(self.script.login.password, self.account.secret())
 
-    def _after_login(self, seen: Seen) -> bool:
-        code = self.script.login.code
-        return (seen.is_page(self.script.home) or (seen.is_page(self.script.login.page) and bool(seen.alerts))
-                or (code is not None and seen.is_page(code.page)))  # fmt: skip
+    def _refused_or_asked(self, seen: Seen) -> bool:
+        login = self.script.login
+        return (seen.is_page(login.page) and bool(seen.alerts)) or (
+            login.code is not None and seen.is_page(login.code.page))  # fmt: skip
 
     def _by_person(self, asked: Asked, known: Callable[[Seen], bool], where: str) -> Seen:
         if self.person is None:
@@ -179,9 +203,9 @@ class Visit:
         except NoAnswer:
             raise _nobody(where) from None
 
-    def _follow(self, link: str, page: Page, where: str) -> Seen:
+    def _follow(self, link: str, page: Page, whole: Callable[[Seen], bool], where: str) -> Seen:
         try:
-            seen = self._answered(lambda: self.browser.follow(link, lambda s: s.is_page(page)), where)
+            seen = self._answered(lambda: self.browser.follow(link, self._or_elsewhere(whole)), where)
         except NoSuchThing:
             raise ScreenDiffers(where, f'there is no link "{link}".') from None
         return self.expect(seen, page, where)
