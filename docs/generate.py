@@ -17,6 +17,7 @@ from dscr_bridge.cli import app, every_command
 from dscr_bridge.config import Config
 from dscr_bridge.connector import load as load_connector
 from dscr_bridge.sandbox import openapi
+from dscr_bridge.setup.schema import schema_text
 from dscr_bridge.web import api
 
 DOCS = Path(__file__).parent
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
     written = {
         "receiver-contract.json": openapi.written().decode(),
         "pages-api.json": api.written().decode(),
+        "config.schema.json": schema_text(),
         "reference/command-line.md": command_line(),
         "reference/configuration.md": configuration(),
         "reference/errors.md": error_codes(),
@@ -64,8 +66,9 @@ def configuration() -> str:
     ]
     schema = Config.model_json_schema()
     parts.append(_keys("Top level", schema))
-    for title in ("Receiver", "Source", "Sftp", "Auth", "Secret", "Certificate", "Limits", "Provider", "Location", "Calendar", "Pages", "OpenId", "Alerts", "Contact", "Away"):
-        parts.append(_keys(f"`{title}`", schema["$defs"][title]))
+    for title, part in sorted(schema["$defs"].items()):
+        if part.get("type") == "object":  # every table there is, so that no key is left out
+            parts.append(_keys(f"`{title}`", part))
     return "\n".join(parts)
 
 

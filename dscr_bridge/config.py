@@ -7,7 +7,7 @@ was typed is shown except ids, names of keys and words from closed lists.
 import re
 import tomllib
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -406,6 +406,30 @@ class CqcRegister(_Part):
         return self
 
 
+class Health(_Part):
+    """Where `run` answers about its own health and gives metrics: states and times, never a figure or a name."""
+
+    host: Annotated[str, Field(min_length=1, max_length=120)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8611
+
+
+class Practice(_Part):
+    """A simulated clock, for practice with the sandbox alone: it said `clock` at the real moment `since`."""
+
+    clock: datetime
+    since: datetime
+
+    @model_validator(mode="after")
+    def _aware(self) -> "Practice":
+        if self.clock.tzinfo is None or self.since.tzinfo is None:
+            raise ValueError("needs instants with an offset, such as 2026-11-09T10:35:00Z")
+        return self
+
+    def now(self) -> datetime:
+        """What the simulated clock says now."""
+        return self.clock + (datetime.now(UTC) - self.since)
+
+
 Hours = Annotated[float, Field(gt=0, le=168)]
 
 
@@ -421,15 +445,18 @@ class BeforeClose(_Part):
 class Config(_Part):
     """The whole configuration of one customer."""
 
+    config_version: Literal[1, 2] = 1  # the form of this file; `config migrate` brings an older one up to date
     data_folder: Path
     mode: Literal["automatic", "review"] = "review"
     send_at: Annotated[time, BeforeValidator(_clock_time)] = time(10, 0)  # on the first working day
-    ledger: str | None = None  # a database address; SQLite in the data folder when left out
+    ledger: str | Secret | None = None  # a database address, or where it is; SQLite in the data folder when left out
     log: Literal["plain", "json"] = "plain"
     receiver: Receiver = Receiver()
     fallback: tuple[Fallback, ...] = ()  # other ways out, each with its turn before the close
     calendar: Calendar = Calendar()
     pages: Pages | None = None  # none: `run` serves no pages; `serve` does with what stands here or the defaults
+    health: Health | None = None  # none: `run` answers no questions about its health
+    practice: Practice | None = None  # only with the sandbox
     alerts: Alerts = Alerts()
     cqc_register: CqcRegister | None = None
     before_close: BeforeClose = BeforeClose()
@@ -454,6 +481,12 @@ class Config(_Part):
             "Nothing was done.",
             f"Give one of: {known}.",
         )
+
+    def ledger_place(self) -> Path | str:
+        """Give the file or the database address of the ledger.  Raises ConfigError when its secret is not there."""
+        if isinstance(self.ledger, Secret):
+            return self.ledger.secret_value()
+        return self.ledger or self.data_folder / "ledger.sqlite"
 
     def source_named(self, name: str) -> Source:
         """Find a source by its name; raises KeyError."""
@@ -582,6 +615,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     return config.model_copy(
         update={
             "data_folder": at(config.data_folder),
+            "ledger": named(config.ledger) if isinstance(config.ledger, Secret) else config.ledger,
             "source": sources,
             "pages": pages,
             "cqc_register": extract,
@@ -616,6 +650,8 @@ def _across(config: Config) -> Iterator[Mistake]:
             if name not in ways:
                 yield Mistake(f"provider {one.id}, channels", f'there is no way out "{name}"{nearest(name, ways)}')
     yield from _of_dates(config)
+    if config.config_version > 1 and isinstance(config.ledger, str) and urlsplit(config.ledger).password:
+        yield Mistake("ledger", "holds a password; keep the address in a secret: dscr-bridge config migrate.")
     for contact in config.alerts.contact:
         for wanted in (*contact.locations, *(a.cover for a in contact.away)):
             known = set(ids) if wanted in contact.locations else {c.name for c in config.alerts.contact}

@@ -150,7 +150,7 @@ def opened(config: Config, world: World, watch: Callable[[Step], None] = _unwatc
     """Open everything for a while and close it again.  Raises ConfigError, DefinitionError or LedgerBroken."""
     refuse_a_simulated_clock_in_the_real_world(config, world)
     config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ledger = open_ledger(config.ledger or config.data_folder / "ledger.sqlite", world.now)
+    ledger = open_ledger(config.ledger_place(), world.now)
     with ExitStack() as open_things:
         open_things.callback(ledger.close)
         channels: dict[str, Channel] = {}
@@ -174,7 +174,7 @@ def refuse_a_simulated_clock_in_the_real_world(config: Config, world: World) -> 
             "Clock",
             "a simulated clock is taken only where every address is the sandbox on this machine.",
             "Nothing was read or sent.",
-            "Leave --clock out.",
+            "Leave --clock and [practice] out.",
         )
 
 

@@ -12,7 +12,19 @@ if TYPE_CHECKING:
 
 def every_command() -> "Typer":
     """Give the application with every command: each module adds its own."""
-    from dscr_bridge.cli import decide, definitions, figures, keeping, kit, law, look, operate, people, ways  # noqa: F401
+    from dscr_bridge.cli import (  # noqa: F401
+        decide,
+        definitions,
+        figures,
+        keeping,
+        kit,
+        law,
+        look,
+        operate,
+        people,
+        setting_up,
+        ways,
+    )
 
     return app
 

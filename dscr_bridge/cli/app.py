@@ -1,5 +1,6 @@
 """The application, the options that every command shares, and how a command gets its bridge."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ import typer
 from dscr_bridge import __version__
 
 if TYPE_CHECKING:
-    from dscr_bridge.config import Config
+    from dscr_bridge.config import Config, Practice
     from dscr_bridge.errors import BridgeError
     from dscr_bridge.opening import Bridge
     from dscr_bridge.pull import Step
@@ -43,6 +44,7 @@ class Options:
     config: Path = Path("config.toml")
     clock: datetime | None = None
     traceback: bool = False
+    practice: "Practice | None" = None  # what the configuration says of a simulated clock
 
 
 options = Options()
@@ -78,12 +80,17 @@ def aware(text: str) -> datetime:
     return at
 
 
-def load_config() -> "Config":
-    """Load the configuration and start the log as it says."""
+def load_config(*, keeps_running: bool = False) -> "Config":
+    """Load the configuration and start the log as it says.
+
+    A person at a terminal who gives one command sees what it prints and what goes wrong, not every event of the log.
+    """
     from dscr_bridge import config, log
 
     loaded = config.load(options.config)
-    log.configure(as_json=loaded.log == "json")
+    options.practice = loaded.practice
+    watched = sys.stderr.isatty() and not keeps_running
+    log.configure(as_json=loaded.log == "json" and not watched, level=logging.WARNING if watched else logging.INFO)
     return loaded
 
 
@@ -91,6 +98,8 @@ def the_world() -> "World":
     """The real world, or the sandbox's with a simulated clock."""
     from dscr_bridge.world import World, world_at
 
+    if options.clock is None and options.practice is not None:
+        return World(now=options.practice.now, simulated=True)
     return world_at(options.clock) if options.clock else World()
 
 

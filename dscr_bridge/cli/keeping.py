@@ -55,7 +55,7 @@ def migrate(
     from dscr_bridge.ledger import open_ledger
 
     config = load_config()
-    ledger = open_ledger(config.ledger or config.data_folder / "ledger.sqlite", the_world().now, backed_up=backed_up)
+    ledger = open_ledger(config.ledger_place(), the_world().now, backed_up=backed_up)
     try:
         ledger.require_sound()
     finally:

@@ -26,7 +26,7 @@ def run() -> None:
     from dscr_bridge.opening import opened
 
     stopping = daemon.Stopping()
-    config = load_config()
+    config = load_config(keeps_running=True)
     world = replace(the_world(), sleep=stopping.sleep)
     with opened(config, world) as bridge, pages_beside(bridge) as watched:
         daemon.run(questions(watched), world.now, stopping)

@@ -91,7 +91,7 @@ ELSEWHERE = [
      "with their ranges."),
     ("a simulated clock beside a live receiver", [('environment = "simulator"', 'environment = "live"')], 10,
      "Clock: a simulated clock is taken only where every address is the sandbox on this machine.\n"
-     "Nothing was read or sent. Leave --clock out."),
+     "Nothing was read or sent. Leave --clock and [practice] out."),
     ("nobody approves in review mode", [('mode = "automatic"', 'mode = "review"')], 30,
      "submit: in review mode a named person approves each return.\n"
      'Nothing was sent. Add --by "Your Name".'),
