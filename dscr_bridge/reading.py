@@ -24,7 +24,7 @@ from dscr_bridge.tables import Cell, Reading, Records
 
 _log = log.room("pull")
 
-_RUN_KEY_BYTES = 32
+RUN_KEY_BYTES = 32
 # What a location's settings say about joining its records; see `assemble.Entry`.
 ENTRY_SETTINGS = frozenset({"accepting_admissions", "default_bed_type", "default_engagement", "whole_source"})
 
@@ -39,7 +39,7 @@ class Read:
 
 def read_sources(bridge: Bridge, locations: Collection[LocationId], as_at: datetime) -> Read:
     """Read every source of these locations once.  Raises ConfigError or DefinitionError, never a source's failure."""
-    keys = Keys(bridge.world.random_bytes(_RUN_KEY_BYTES))
+    keys = Keys(bridge.world.random_bytes(RUN_KEY_BYTES))
     named = {name for one in locations for name in bridge.owing(one)[1].sources}
     sources = [s for s in bridge.config.source if s.name in named]
     bridge.connectors  # noqa: B018  (a mistake in any connector is told before anything is read)

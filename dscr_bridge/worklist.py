@@ -27,15 +27,20 @@ class Unlisted:
     own: bool            # it is a list of the connector: a source's setting can add words
 
     def says(self) -> str:
-        """Say what to do about it."""
+        """Say how many there are and what to do about it."""
         what = f'{self.n:,} {"value" if self.n == 1 else "values"} of "{self.element}" in {self.resource}'
+        return f"{what}: {self.to_do}"
+
+    @property
+    def to_do(self) -> str:
+        """Say what to do about it, without a number."""
         if self.own:
-            return (f'{what}: not on the list "{self.codes}". Find the words in the product and give each a meaning in '
-                    f'the source\'s settings: "codes.{self.codes}.<word>" = "<our code>".')  # fmt: skip
+            return (f'not on the list "{self.codes}". Find the words in the product and give each a meaning in the '
+                    f'source\'s settings: "codes.{self.codes}.<word>" = "<our code>".')  # fmt: skip
         if self.codes:
-            return (f'{what}: not on the national list "{self.codes}" (mappings/codes/{self.codes}.toml). Send the '
-                    "codes, not the records, to the integrator, who adds them with their source.")  # fmt: skip
-        return f"{what}: none of the words that this column takes. See the connector's README."
+            return (f'not on the national list "{self.codes}" (mappings/codes/{self.codes}.toml). Send the codes, not '
+                    "the records, to the integrator, who adds them with their source.")  # fmt: skip
+        return "none of the words that this column takes. See the connector's README."
 
 
 def of_records(records: Records, connector: Connector) -> list[Unlisted]:

@@ -5,7 +5,7 @@ They are arguments, never imports, so that the same code runs under a determinis
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,6 +42,18 @@ def by_threads(act: Callable[[Any], Any], those: Iterable[Any], at_most: int, /)
         return list(threads.map(act, waiting))
 
 
+class Witness(Protocol):
+    """Looks on while a FHIR source is read, for `assess`; several threads may tell it.  It keeps nothing."""
+
+    def answered(self, resource: str, method: str, asked: Mapping[str, str], status: int, body: bytes, /) -> None:
+        """Take note of an answer of a server to a question about a resource type."""
+        ...
+
+    def lines(self, block: bytes, /) -> None:
+        """Take note of whole lines, or of one document, of a file."""
+        ...
+
+
 @dataclass(frozen=True)
 class World:
     """The outside world as the flow sees it.  `now` gives aware instants in UTC."""
@@ -54,6 +66,7 @@ class World:
     # Given by tests and simulations; None means the real network.
     transport: "httpx.BaseTransport | None" = None
     simulated: bool = field(default=False)
+    witness: Witness | None = None
 
 
 def world_at(start: datetime) -> World:

@@ -119,7 +119,11 @@ class Asking:
                 raise Again("web_page" if body.strip() else "no_body", tries=1 if ask.once else 2)
             return Answer(status, body, headers)
 
-        return self._persistently(ask, most, whole)
+        answer = self._persistently(ask, most, whole)
+        if self._world.witness is not None:
+            asked = ask.query or ask.form or {}
+            self._world.witness.answered(ask.resource, ask.method, asked, answer.status, answer.body)
+        return answer
 
     def stream(self, ask: Ask, take: Callable[[int, Iterator[bytes]], T]) -> T:
         """Give the body to `take` in chunks as it arrives; after a fault everything begins again, `take` too.

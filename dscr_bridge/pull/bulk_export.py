@@ -58,7 +58,8 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
         elements = _elements(connector, decoding, codes) if connector.quirks.get("elements") else {}
         job, whole, refused = _made(source, exports, wanted, elements)
         searched = [step for step in connector.plan if step.resource not in job.types]
-        gathering = Gathering(connector, decoding, codes, job.began, remember_ids=bool(searched))
+        gathering = Gathering(connector, decoding, codes, job.began, remember_ids=bool(searched),
+                              witness=world.witness)
         reader = Reader(source, connector, decoding, asking, gathering, progress, can, world)
         for resource in set(refused) - {step.resource for step in searched}:
             reader.end(resource, Reading.FAILED, "not_exported")

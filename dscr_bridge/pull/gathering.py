@@ -13,6 +13,7 @@ from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys
 from dscr_bridge.pull.history import History
 from dscr_bridge.tables import Cell, Finding, Records, Row
 from dscr_bridge.views import CompiledViews, Page, Undecodable, compile_views
+from dscr_bridge.world import Witness
 
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
 _MANY = 20_000  # rows; a reading that holds more lets go of what is long past
@@ -48,8 +49,11 @@ class Gathering:
     """What one source has said so far."""
 
     def __init__(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], began: str,
-                 *, remember_ids: bool = True) -> None:
-        """Compile the connector's views for this run; ids are remembered only where something is asked by them."""
+                 *, remember_ids: bool = True, witness: Witness | None = None) -> None:
+        """Compile the connector's views for this run; ids are remembered only where something is asked by them.
+
+        `witness` sees the lines and documents of files; what a server answers it has seen before.
+        """
         self.records = Records(decoding.source, read_at=began)
         self.known: dict[str, set[str]] = defaultdict(set)       # ids of resources that were read, by type
         self.referred: dict[str, set[str]] = defaultdict(set)    # ids that references name, by type
@@ -59,6 +63,7 @@ class Gathering:
         self._history = History(decoding.as_at, self._table_of, self._resource_of)
         self._held = 0
         self._batches: list[Batch] = []
+        self._witness = witness
         self.views = self._compiled(connector, decoding, codes, remember_ids)
         self._one_at_a_time = threading.Lock()  # ids and oddities are noted while decoding
 
@@ -71,8 +76,16 @@ class Gathering:
             self._lighten(batch)
             return decoded
 
+    def document(self, content: bytes, batch: Batch) -> Page:
+        """Decode a file that is a Bundle or a single resource.  Raises Undecodable."""
+        if self._witness is not None:
+            self._witness.lines(content)
+        return self.page(content, batch)
+
     def lines(self, block: bytes, batch: Batch) -> None:
         """Decode whole lines; may be called by several threads."""
+        if self._witness is not None:
+            self._witness.lines(block)
         with self._one_at_a_time:
             self.views.decode_lines(block, batch)
             self._lighten(batch)

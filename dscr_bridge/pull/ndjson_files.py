@@ -52,7 +52,7 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     Raises SourceUnavailable where a file changes while it is read, RecordsUnreadable, and ConfigError without a folder.
     """
     began = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    gathering = Gathering(connector, decoding, codes, began, remember_ids=False)
+    gathering = Gathering(connector, decoding, codes, began, remember_ids=False, witness=world.witness)
     ended: dict[str, Reading] = {}
     with place_of(source, world) as place:
         for position, found in enumerate(_files(source, place), 1):
@@ -127,7 +127,7 @@ def _one_file(found: Found, place: Place, source: Source, gathering: Gathering) 
 def _document(content: bytes, gathering: Gathering, batch: Batch) -> None:
     """Read a Bundle or one resource; a file called .json may hold lines too."""
     try:
-        page = gathering.page(content, batch)
+        page = gathering.document(content, batch)
     except Undecodable:
         lines = content.strip().split(b"\n")
         if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines if line.strip()):

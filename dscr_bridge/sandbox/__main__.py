@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     homes.add_argument("--as-at", type=_instant, required=True, help="an instant with an offset, ISO 8601")
     homes.add_argument("--canaries", action="store_true", help="an unmistakable token in every text")
     homes.set_defaults(act=_homes)
+    flawed = kinds.add_parser("flawed", help="write a care record that is flawed on purpose, to try `assess` on")
+    flawed.add_argument("--folder", type=Path, required=True)
+    flawed.add_argument("--as-at", type=_instant, required=True, help="an instant with an offset, ISO 8601")
+    flawed.add_argument("--flaw", required=True, help="sound, careless, closed or stranger")
+    flawed.set_defaults(act=_flawed)
     levers = kinds.add_parser("levers", help="list the ways in which the simulators can be told to misbehave")
     levers.set_defaults(act=_levers)
     openapi = kinds.add_parser("openapi", help="write the receiver's contract to standard output")
@@ -81,6 +86,19 @@ def _homes(asked: argparse.Namespace) -> None:
     from dscr_bridge.sandbox import homes
 
     homes.write_homes(asked.folder, asked.as_at, canaries=asked.canaries)
+
+
+def _flawed(asked: argparse.Namespace) -> None:
+    from dscr_bridge.sandbox import homes
+    from dscr_bridge.sandbox.flawed import FLAWS, write_flawed
+
+    if asked.flaw not in FLAWS:
+        raise ValueError(f"the flaws are {', '.join(FLAWS)}")
+    expected = homes.write_homes(asked.folder / "homes", asked.as_at)
+    (record,) = [s.folder for s in expected.home(homes.ELM_COURT).sources if s.served]
+    flaw = write_flawed(asked.flaw, record, asked.folder)
+    sys.stdout.write(f"SIMULATED: {flaw.says}. The grade must be {flaw.grade}. Serve it with: dscr-bridge sandbox "
+                     f"care-record --folder {asked.folder / 'record'} --levers {asked.folder / 'levers.json'}\n")
 
 
 def _levers(asked: argparse.Namespace) -> None:
