@@ -8,11 +8,12 @@ from typing import Any
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import kinds, mapping, sending
-from dscr_bridge.bridge import Prepared
 from dscr_bridge.deciding import named, refused
 from dscr_bridge.errors import BridgeError, ReturnHeld
+from dscr_bridge.handing import keep_receipt
 from dscr_bridge.ledger import Decision, Declared
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared
 from dscr_bridge.returns import Figure, ItemId, Level, Obligation, figures_sha256, number
 
 MOST_NOTE = 500
@@ -118,7 +119,7 @@ def confirm(
     ended = sending.confirm(obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at,
                             by=named(by), window=window, note=note)  # fmt: skip
     if bridge.ledger.obligation(obligation).return_sha256 is not None:
-        flow.keep_receipt(bridge, obligation, window)
+        keep_receipt(bridge, obligation, window)
     return ended
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import mapping, sending
-from dscr_bridge.bridge import Prepared
 from dscr_bridge.errors import AlreadyAccepted, ConfigError
+from dscr_bridge.handing import keep_receipt
 from dscr_bridge.ledger import SETTLED
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared, require_nothing_personal
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.submit import bulk_file
 from dscr_bridge.submit.bulk_file import Bundle, Layout, Row
@@ -100,7 +101,7 @@ def _sorted(
         elif one.passed is None:
             skipped.append((one.obligation, "held"))
         else:
-            flow.require_nothing_personal(one)
+            require_nothing_personal(one)
             good.append(one)
     return good, skipped
 
@@ -126,5 +127,5 @@ def _recorded(
                         entered_at=at, by=by, window=window, note=f"bulk result file, SHA-256 {digest}")  # fmt: skip
     except AlreadyAccepted:
         return Result(one.location, one.outcome, "on_record")
-    flow.keep_receipt(bridge, obligation, window)
+    keep_receipt(bridge, obligation, window)
     return Result(one.location, one.outcome, "confirmed")

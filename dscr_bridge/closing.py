@@ -29,7 +29,7 @@ _AGAIN = timedelta(minutes=5)
 class Flow:
     """What the flow lends to this room: it lies above, so it is given, not imported."""
 
-    prepare: Callable[[Bridge, Iterable[Obligation]], Sequence[Any]]  # of bridge.Prepared
+    prepare: Callable[[Bridge, Iterable[Obligation]], Sequence[Any]]  # of preparing.Prepared
     send: Callable[[Bridge, Any], Any]
     sheet: Callable[[Bridge, Any], str]  # writes the crib sheet and gives its file name
 

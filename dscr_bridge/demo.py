@@ -25,6 +25,7 @@ from dscr_bridge.config import Config
 from dscr_bridge.errors import AlreadyAccepted, BridgeError
 from dscr_bridge.ledger import SETTLED, open_ledger
 from dscr_bridge.opening import Bridge, opened
+from dscr_bridge.preparing import Prepared
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import number
 from dscr_bridge.sandbox import homes, processes, registry, settings
@@ -240,7 +241,7 @@ def _close(stage: Stage) -> int:
     return 0
 
 
-def _show(stage: Stage, bridge: Bridge, prepared: flow.Prepared) -> None:
+def _show(stage: Stage, bridge: Bridge, prepared: Prepared) -> None:
     name = bridge.owing(prepared.obligation.location)[1].name
     stage.console.print()
     stage.say(show.heading(name, prepared.figures))

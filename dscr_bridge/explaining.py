@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dscr_bridge import bridge as flow
 from dscr_bridge import mapping
-from dscr_bridge.bridge import Prepared
 from dscr_bridge.check import Freshness
 from dscr_bridge.count.funnel import Funnel, funnel
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared, assembled, figures_of
 from dscr_bridge.reading import counting_settings
 from dscr_bridge.returns import Figure, Obligation, Problem, number
 from dscr_bridge.window import LONDON, named_window
@@ -47,8 +46,8 @@ def explain_figure(bridge: Bridge, obligation: Obligation, item_id: str) -> Figu
     location = bridge.owing(obligation.location)[1]
     settings = counting_settings(location)
     meaning = mapping.explain_item(item_id, edition, settings)
-    with flow.assembled(bridge, [obligation]) as (waist, read, as_at):
-        prepared = flow.figures_of(bridge, waist, obligation, read, as_at)
+    with assembled(bridge, [obligation]) as (waist, read, as_at):
+        prepared = figures_of(bridge, waist, obligation, read, as_at)
         figure = prepared.figures.figure(item_id)
         counted = figure.counted_value is not None or (figure.state == "counted" and figure.reason != "file_total")
         steps = funnel(

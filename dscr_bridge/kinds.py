@@ -11,12 +11,12 @@ from dataclasses import replace
 from dscr_bridge import bridge as flow
 from dscr_bridge import check as checking
 from dscr_bridge import mapping, sending
-from dscr_bridge.bridge import Prepared
 from dscr_bridge.deciding import named, refused
 from dscr_bridge.errors import AlreadyAccepted, ReturnHeld
 from dscr_bridge.ledger import TAKEN
 from dscr_bridge.mapping.nil import load_nil
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared, as_nil
 from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import CheckedReturn, Figure, ItemId, Obligation, Return, State, figures_sha256, number
 from dscr_bridge.sending.job import require_open
@@ -37,7 +37,7 @@ def nil(bridge: Bridge, obligation: Obligation, reason: str, *, by: str, looked_
     _require_time_for_it(bridge, obligation)
     # Everything is read afresh, so that a nil return never rests on an old or empty reading.
     (fresh,) = flow.prepare(bridge, [obligation])
-    prepared = flow.as_nil(bridge, fresh, reason, who, seen)
+    prepared = as_nil(bridge, fresh, reason, who, seen)
     prepared.required()
     bridge.ledger.decide(
         obligation.location,

@@ -12,6 +12,7 @@ from dscr_bridge.deciding import named
 from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.ledger import Decision
 from dscr_bridge.opening import SOFTWARE, Bridge, portal_channel
+from dscr_bridge.preparing import require_nothing_personal
 from dscr_bridge.returns import Obligation, payloads
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fill(bridge: Bridge, obligation: Obligation, person: "Person | None", *, hea
     """Fill every screen of a checked return, compare, show it to the person, and leave it unsaved."""
     (prepared,) = flow.prepare(bridge, [obligation])
     checked = prepared.required()
-    flow.require_nothing_personal(prepared)
+    require_nothing_personal(prepared)
     bodies = payloads(checked, ":".join((*obligation.id.split("/"), "0")), SOFTWARE)
     with closing(portal_channel(bridge.config, configured(bridge), bridge.world, bridge.ledger, mode="fill",
                                 person=person, headed=headed)) as portal:  # fmt: skip

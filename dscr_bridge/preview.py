@@ -5,7 +5,7 @@ Its keys are a contract (see `docs/reference/preview.md`); values stand here and
 
 from typing import Any
 
-from dscr_bridge.bridge import Prepared
+from dscr_bridge.preparing import Prepared
 from dscr_bridge.returns import Figure, figures_sha256, instant, number
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dscr_bridge import bridge as flow
 from dscr_bridge.mapping import Edition, Item, edition_for
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared, assembled, figures_of
 from dscr_bridge.returns import Figure, Obligation, State
 
 # Why there is no figure, in words that say what to do about it.
@@ -63,8 +63,8 @@ def rehearse(bridge: Bridge, edition: Edition, wanted: Iterable[Obligation]) -> 
     """Read the sources and count under `edition` as if it were in force; nothing is sent, nothing is recorded."""
     wanted = list(wanted)
     known = {str(i.id) for i in edition_for(bridge.window().opens_on).items}
-    with flow.assembled(bridge, wanted) as (waist, read, as_at):
-        prepared = [flow.figures_of(bridge, waist, one, read, as_at, edition) for one in wanted]
+    with assembled(bridge, wanted) as (waist, read, as_at):
+        prepared = [figures_of(bridge, waist, one, read, as_at, edition) for one in wanted]
     return [_rehearsed(bridge, one, edition, known) for one in prepared]
 
 
@@ -91,7 +91,7 @@ def document_of(edition: Edition, one: Rehearsed) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rehearsed(bridge: Bridge, prepared: flow.Prepared, edition: Edition, known: set[str]) -> Rehearsed:
+def _rehearsed(bridge: Bridge, prepared: Prepared, edition: Edition, known: set[str]) -> Rehearsed:
     asked = [f for f in prepared.figures.figures if f.state is not State.NOT_ASKED]
     lacks = tuple(Lack(edition.item(f.item), f, f.item not in known) for f in asked if f.value is None)
     name = bridge.owing(prepared.obligation.location)[1].name

@@ -17,6 +17,7 @@ from dscr_bridge.deciding import named, refused
 from dscr_bridge.enforcement import deadline, load_contacts
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.opening import SOFTWARE, Bridge
+from dscr_bridge.preparing import require_nothing_personal
 from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import CareType, CheckedReturn, LocationId, Obligation
 from dscr_bridge.submit import by_hand
@@ -51,7 +52,7 @@ def hand_out(
     if not any(one.location_id == location and care_type in one.care_types for one in provider.location):
         raise refused("that location does not owe such a return for this provider.", "Give one of its own locations.")
     (prepared,) = flow.prepare(bridge, [Obligation(location, care_type, bridge.window().month)])
-    flow.require_nothing_personal(prepared)
+    require_nothing_personal(prepared)
     supply = _supply(bridge, entry, location, care_type)
     checked = checking.in_the_name_of(prepared.required(), supply.duty)
     bridge.ledger.decide(

@@ -62,9 +62,9 @@ def confirm(
     attach: Annotated[Path | None, typer.Option(help="A photo or PDF of what the platform showed.")] = None,
 ) -> None:
     """Record that a person entered a return on the platform by hand."""
-    from dscr_bridge import bridge as flow
     from dscr_bridge import sending, show
     from dscr_bridge.errors import ConfigError
+    from dscr_bridge.handing import keep_receipt
     from dscr_bridge.submit import by_hand
 
     with the_bridge() as bridge:
@@ -81,7 +81,7 @@ def confirm(
         kept = by_hand.attach(bridge.config.data_folder / "attachments", owed[0], attach) if attach else None
         outcome = sending.confirm(owed[0], bridge.ledger, bridge.world, reference=reference, entered_at=entered,
                                   by=by, window=window, note=note, attached=vars(kept) if kept else None)  # fmt: skip
-        written = flow.keep_receipt(bridge, owed[0], window)
+        written = keep_receipt(bridge, owed[0], window)
         show.console().print(show.outcome(outcome))
         show.console().print(f"Receipt: {written.page}")
 

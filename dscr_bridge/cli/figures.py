@@ -10,9 +10,9 @@ import typer
 from dscr_bridge.cli.app import app, aware, chosen, end_with, load_config, the_bridge, the_world
 
 if TYPE_CHECKING:
-    from dscr_bridge.bridge import Prepared
     from dscr_bridge.errors import BridgeError
     from dscr_bridge.opening import Bridge
+    from dscr_bridge.preparing import Prepared
     from dscr_bridge.sending import Outcome
 
 LocationArg = Annotated[

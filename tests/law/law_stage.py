@@ -11,6 +11,7 @@ import httpx
 from dscr_bridge import bridge as flow
 from dscr_bridge import deciding
 from dscr_bridge.opening import Bridge
+from dscr_bridge.preparing import Prepared
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.sandbox.expected import Expected
 from dscr_bridge.world import World
@@ -64,7 +65,7 @@ class Stage:
         (found,) = [p for s in self.bridge.config.source for p in s.folder.glob(name)]
         return found
 
-    def prepared(self) -> flow.Prepared:
+    def prepared(self) -> Prepared:
         (one,) = flow.prepare(self.bridge, [self.home])
         return one
 

@@ -102,9 +102,9 @@ def nil_from_an_empty_pull() -> None:
             records.refusals.clear()
         return replace(found, failures={})
 
-    from dscr_bridge import bridge
+    from dscr_bridge import preparing
 
-    bridge.read_sources = read_sources
+    preparing.read_sources = read_sources
 
 
 def overwrite_a_person_s_edit() -> None:

@@ -1,0 +1,146 @@
+"""Prepare one return: what was read becomes figures, the figures are checked, and what a person decided is applied.
+
+Nothing leaves the building from here.  The keys that stand for people die with the block of `assembled`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from dscr_bridge import mapping, privacy
+from dscr_bridge.assemble import assemble
+from dscr_bridge.check import Freshness, NilEvidence, check, check_nil
+from dscr_bridge.count import count
+from dscr_bridge.errors import BridgeError, ReturnHeld
+from dscr_bridge.ledger import Decision
+from dscr_bridge.mapping.nil import load_nil
+from dscr_bridge.opening import Bridge
+from dscr_bridge.reading import (
+    Read,
+    counting_settings,
+    decisions,
+    declared_rows,
+    entry,
+    freshness,
+    past_returns,
+    read_sources,
+)
+from dscr_bridge.returns import CheckedReturn, Kind, Level, Obligation, Problem, Return, State, number
+from dscr_bridge.tables import BED_TYPES, Waist
+from dscr_bridge.window import Window
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The figures of one obligation, counted and checked, and what stood in the way."""
+
+    obligation: Obligation
+    window: Window
+    edition: mapping.Edition
+    figures: Return
+    problems: tuple[Problem, ...]
+    passed: CheckedReturn | None
+    failures: Mapping[str, Sequence[BridgeError]] = field(default_factory=dict)  # of its sources, by name
+    holding: tuple[Problem, ...] = ()  # the problems that keep it from being sent
+    freshness: tuple[Freshness, ...] = ()  # when its sources were read, and the newest change they stated
+    coverage: tuple[tuple[str, str, str, int], ...] = ()  # table, how it was read, source, rows at this location
+
+    @property
+    def told(self) -> tuple[BridgeError, ...]:
+        """What a person has to be told about its sources: of whole ones, and of files or types that were refused."""
+        return tuple(failure for failures in self.failures.values() for failure in failures)
+
+    def required(self) -> CheckedReturn:
+        """Give the checked return.
+
+        Where there is none it raises the failure of a source, which is the cause, else ReturnHeld with every reason.
+        """
+        if self.passed is not None:
+            return self.passed
+        for cause in self.told:
+            raise cause
+        reasons = "".join(f"\n  {p.message}" for p in self.holding)
+        raise ReturnHeld(
+            self.obligation.id,
+            f"the return is held.{reasons}",
+            "Nothing was sent.",
+            "Mend the records or declare the missing figures, then prepare it again.",
+        )
+
+
+@contextmanager
+def assembled(bridge: Bridge, wanted: Sequence[Obligation]) -> Iterator[tuple[Waist, Read, datetime]]:
+    """Read the sources of these obligations and join their records; with the block, all of a person is forgotten."""
+    as_at = bridge.world.now()
+    locations = list(dict.fromkeys(o.location for o in wanted))
+    read = read_sources(bridge, locations, as_at)
+    waist = assemble(read.records, [entry(bridge, one) for one in locations], {}, as_at)
+    try:
+        waist.add("operator_value", declared_rows(bridge, wanted, as_at))
+        yield waist, read, as_at
+    finally:
+        waist.close()
+
+
+def figures_of(
+    bridge: Bridge,
+    waist: Waist,
+    obligation: Obligation,
+    read: Read,
+    as_at: datetime,
+    edition: mapping.Edition | None = None,
+) -> Prepared:  # fmt: skip
+    """Count and check one return; under another edition than the window's own only to rehearse it."""
+    provider, location = bridge.owing(obligation.location)
+    window = bridge.window_named(obligation.window)
+    edition = edition or mapping.edition_for(window.opens_on)
+    figures = count(
+        waist, edition, obligation.location, obligation.care_type, obligation.window, as_at,
+        in_window=window.is_open(as_at), settings=counting_settings(location), campaigns=bridge.campaigns,
+        fingerprint=bridge.fingerprint(edition, location),
+    )  # fmt: skip
+    fresh, past = tuple(freshness(read, location)), past_returns(bridge, obligation)
+    found = check(
+        figures, edition, decisions=decisions(bridge, provider, obligation), now=bridge.world.now(),
+        previous=next(iter(past), None), freshness=fresh, history=past,
+    )  # fmt: skip
+    failures = {name: read.failures[name] for name in location.sources if name in read.failures}
+    holding = tuple(p for p in found.problems if p.level is Level.ERROR or p.rule in found.waiting)
+    covered = waist.connection.execute("SELECT tbl, reading, source, rows FROM coverage WHERE loc_key = ?",
+                                       (obligation.location,)).fetchall()  # fmt: skip
+    return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures, holding, fresh,
+                    tuple(covered))  # fmt: skip
+
+
+def as_nil(bridge: Bridge, fresh: Prepared, reason: str, by: str, looked_at: str) -> Prepared:
+    """Turn freshly prepared figures into a nil return that a named person decided, if nothing speaks against it."""
+    _, location = bridge.owing(fresh.obligation.location)
+    unread = tuple(sorted(name for name in location.sources if name in fresh.failures))
+    ret = replace(fresh.figures, kind=Kind.NIL, figures=(), context={}, diagnostics={}, nil_reason=reason)
+    evidence = NilEvidence(by, looked_at, fresh.figures, bool(location.sources), unread)
+    found = check_nil(ret, fresh.edition, evidence, load_nil())
+    # The failure of a source is told by the nil rule: it is that rule which holds the return.
+    return replace(fresh, figures=ret, problems=found.problems, passed=found.passed, holding=found.problems,
+                   failures={})  # fmt: skip
+
+
+def as_decided(bridge: Bridge, prepared: Prepared) -> Prepared:
+    """Give the nil return where a named person decided one for this window; else the figures as they are."""
+    stated = nil_stated(bridge, prepared.obligation)
+    if stated is None:
+        return prepared
+    return as_nil(bridge, prepared, stated.note or "", stated.by, stated.detail.get("looked_at", ""))
+
+
+def nil_stated(bridge: Bridge, obligation: Obligation) -> Decision | None:
+    """Give the decision by which a named person reports nothing for this window, if there is one."""
+    found = bridge.ledger.decisions(obligation.location, "nil_stated")
+    return next((d for d in found if d.key == obligation.id), None)
+
+
+def require_nothing_personal(prepared: Prepared) -> None:
+    """Put the second lock on: only item ids, closed codes and numbers may leave."""
+    words = {w for item in prepared.edition.items for w in (item.id, *item.options)} | {*State, *BED_TYPES}
+    figures = {f.item: [f.state, number(f.value), dict(f.by or {})] for f in prepared.figures.figures}
+    privacy.scan(figures, words, prepared.obligation.id)
