@@ -26,7 +26,7 @@ class Flaw:
 
 
 def write_flawed(name: str, record: Path, folder: Path) -> Flaw:
-    """Write a flawed copy of a care record's NDJSON below `folder`, and its levers beside.  Raises KeyError, OSError."""
+    """Write a flawed copy of a care record's NDJSON below `folder`, its levers beside.  Raises KeyError, OSError."""
     flaw = FLAWS[name]
     copy = folder / "record"
     copy.mkdir(parents=True, exist_ok=True)
@@ -46,9 +46,10 @@ def _carelessly(resources: list[Resource]) -> Iterable[Resource]:
     if not resources:
         return resources
     first, *others = sorted(resources, key=lambda one: one.get("status") not in ("in-progress", "completed"))
+    number = {"system": "http://snomed.info/sct", "code": 8228510000001}
     spoilt: Mapping[str, Resource] = {
         "Encounter": {**first, "class": {"system": "urn:example:kinds-of-stay", "code": "LONG"}},
-        "Immunization": {**first, "vaccineCode": {"coding": [{"system": "http://snomed.info/sct", "code": 8228510000001}]}},
+        "Immunization": {**first, "vaccineCode": {"coding": [number]}},
         "Patient": {**first, "link": [{"type": "replaced-by"}]},
     }  # fmt: skip
     return [spoilt.get(str(first["resourceType"]), first), *others]
@@ -58,7 +59,7 @@ def _renamed(resources: list[Resource]) -> Iterable[Resource]:
     """Let the record be of another home: no place or organisation goes by a configured name."""
     elsewhere = [{"system": "urn:example:site", "value": "ELSEWHERE"}]
     for one in resources:
-        yield {**one, "identifier": elsewhere} if "identifier" in one and "Patient" != one["resourceType"] else one
+        yield {**one, "identifier": elsewhere} if "identifier" in one and one["resourceType"] != "Patient" else one
 
 
 FLAWS: Mapping[str, Flaw] = {
