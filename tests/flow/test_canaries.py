@@ -124,13 +124,16 @@ def test_ctrl_c_in_the_middle_of_a_reading_leaves_nothing_behind(
     place = elm_court()
     care_record.pull({"kind": "slow", "resource": "Encounter", "seconds": 20})
     asked = len(care_record.asked("requests"))
-    process = subprocess.Popen(place.command("submit", "--yes"), cwd=place.folder, env=place.environment(), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    until = time.monotonic() + 30
-    while len(care_record.asked("requests")) < asked + 5 and time.monotonic() < until:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    with subprocess.Popen(place.command("submit", "--yes"), cwd=place.folder, env=place.environment(), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # fmt: skip
+        try:
+            until = time.monotonic() + 120
+            while len(care_record.asked("requests")) < asked + 5 and time.monotonic() < until:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     ran = place.heard(Ran(process.returncode, out, err))
     assert (ran.code, ran.message.strip(), place.arrived()) == (130, "", [])
 

@@ -62,7 +62,7 @@ def test_the_daemon_sends_by_itself_at_the_planned_time_and_not_again_when_resta
     place.offset += planned(place) - place.now() - timedelta(seconds=5)
     with running(place, "first") as event:
         waits = event("daemon.waiting_until")
-        assert abs(datetime.fromisoformat(waits["next_at"]) - planned(place)) < timedelta(seconds=1)
+        assert abs(datetime.fromisoformat(waits["next_at"]) - planned(place)) < timedelta(seconds=30)
         assert place.arrived() == []
         event("sending.recorded")
     assert place.arrived() == ["accepted", "accepted"]
