@@ -17,6 +17,7 @@ from dscr_bridge.connector.document import (
     ViewColumn,
 )
 from dscr_bridge.connector.fill import file_column, view_column
+from dscr_bridge.connector.quirks import mistake_in
 from dscr_bridge.connector.shape import (
     Call,
     Connector,
@@ -33,6 +34,7 @@ from dscr_bridge.mapping.vocabulary import ODDITIES
 from dscr_bridge.mistakes import Mistake, nearest
 from dscr_bridge.privacy import Codes, DateOrder, Labels
 from dscr_bridge.tables import RECORDS, Kind, Table
+from dscr_bridge.views.elements import resource_types
 
 # The address of a list, which can name no record: the one thing that is filled in is where the product is.
 _LIST_ADDRESS = re.compile(r"(?:https://[^\s{}]+|\{address\}/[^\s{}]*)")
@@ -60,12 +62,15 @@ def built(
         auth=tuple(document.auth), times=document.times if "times" in said else before.times,
         views=(*(v for v in before.views if v.name not in replaced), *views),
         files=tuple(_file(shape, lists, mistakes, before) for shape in document.file) or before.files,
-        plan=tuple(map(_step, document.plan)) or before.plan, codes=own, quirks={**before.quirks, **document.quirks},
+        plan=tuple(_step(step, n, mistakes) for n, step in enumerate(document.plan)) or before.plan, codes=own,
+        quirks={**before.quirks, **document.quirks},
         links={**before.links, **document.links}, tabular=_tabular(document) if "tabular" in said else before.tabular,
         login=TokenShape(**document.login.model_dump()) if document.login else before.login,
         path=path, content=before.content + content,
     )  # fmt: skip
     mistakes += _across(connector)
+    if not mistakes:  # a column that names no list is told already, and leaves its own list unread
+        mistakes += _unread_lists(connector, document)
     return connector
 
 
@@ -224,10 +229,21 @@ def _refuse_missing(table: Table, given: list[str], where: str, mistakes: list[M
             mistakes.append(Mistake(f"{where}, column {column.name}", f'the table "{table.name}" needs it.'))
 
 
-def _step(step: PlanStep) -> Search:
+def _step(step: PlanStep, position: int, mistakes: list[Mistake]) -> Search:
+    for key, resource in (("resource", step.resource), ("ids, of", step.ids.of if step.ids else "")):
+        if resource and resource not in resource_types():
+            said = f'FHIR R4 has no resource "{resource}"{nearest(resource, resource_types())}'
+            mistakes.append(Mistake(f"plan {position + 1}, {key}", said))
     if step.ids is None:
         return Search(step.resource, dict(step.parameters), optional=step.optional)
     return Search(step.resource, dict(step.parameters), step.ids.of, step.ids.parameter, step.ids.block, step.optional)
+
+
+def _unread_lists(connector: Connector, document: Document) -> Iterator[Mistake]:
+    used = {column.codes for column in connector.columns}
+    for name in document.codes:
+        if name not in used:
+            yield Mistake(f"codes, {name}", "no column reads it: name it as the codes of one, or take it out.")
 
 
 def _across(connector: Connector) -> Iterator[Mistake]:
@@ -237,6 +253,9 @@ def _across(connector: Connector) -> Iterator[Mistake]:
         if not _LIST_ADDRESS.fullmatch(address):
             said = "must be an https:// address of a list, or begin with {address}; nothing else can be filled in."
             yield Mistake(f"links, {name}", said)
+    for name, value in connector.quirks.items():
+        if wrong := mistake_in(name, value):
+            yield Mistake(f"quirks, {name}", wrong)
     fhir = {"fhir_search", "bulk_export", "ndjson_files"} & set(connector.reads_with)
     if fhir and not connector.views:
         yield Mistake("view", f'reads_with "{min(fhir)}" needs at least one [[view]].')

@@ -7,13 +7,20 @@ from dscr_bridge.connector.document import FileColumn, ViewColumn
 from dscr_bridge.connector.shape import Filled
 from dscr_bridge.mistakes import Mistake, nearest
 from dscr_bridge.privacy import Codes, Labels
-from dscr_bridge.tables import Cell, Column, Kind
+from dscr_bridge.tables import RECORDS, Cell, Column, Kind
+from dscr_bridge.views.elements import resource_types
 
 _KEY_FUNCTIONS = ("getResourceKey(", "getReferenceKey(")
 _READS = {"nhs-number": Kind.KEY, "nhs-number-placeholder": Kind.BOOL, "placeholder-worker": Kind.BOOL}
 _TRUTH = frozenset({"true", "false"})
 # A code column without codes of its own holds names of the definitions, for example ids of data items.
 _DEFINED_NAME = re.compile(r"[a-z][a-z0-9_]{2,59}")
+# What an identifier can name: what the keys of the record tables stand for, or a resource type of the source.  A scope
+# that is misspelt would make keys that meet no others, and the rows would be lost without a word.
+_SCOPES = frozenset(
+    column.name.removesuffix("_key") for table in RECORDS.values() for column in table.columns
+    if column.kind is Kind.KEY
+)  # fmt: skip
 
 
 def view_column(
@@ -24,6 +31,7 @@ def view_column(
     made = any(function in said.path for function in _KEY_FUNCTIONS)
     if column.kind is Kind.KEY and not (made or said.scope or said.reads):
         mistakes.append(Mistake(where, "must be getResourceKey(), getReferenceKey(), or have a scope."))
+    _check_scope(said.scope, where, mistakes)
     return Filled(column, path=said.path, codes=said.codes, values=values, scope=said.scope, reads=said.reads,
                   collection=said.collection)
 
@@ -39,6 +47,7 @@ def file_column(
     values = None if said.constant is not None else _values(column, said, where, lists, mistakes)
     if column.kind is Kind.KEY and not (said.scope or said.reads):
         mistakes.append(Mistake(where, "needs a scope: what the identifier names, for example person."))
+    _check_scope(said.scope, where, mistakes)
     if said.per_site and column.kind is not Kind.KEY:
         mistakes.append(Mistake(f"{where}, per_site", "is for keys only."))
     return Filled(column, headers=said.header or (), together=said.together, constant=constant, codes=said.codes,
@@ -53,6 +62,12 @@ def refused_targets(column: Column, targets: frozenset[str]) -> list[str]:
     if column.codes:
         return sorted(targets - set(column.codes))
     return sorted(t for t in targets if not _DEFINED_NAME.fullmatch(t))
+
+
+def _check_scope(scope: str, where: str, mistakes: list[Mistake]) -> None:
+    if scope and scope not in _SCOPES and scope not in resource_types():
+        near = nearest(scope, _SCOPES | resource_types() if scope[0].isupper() else _SCOPES)
+        mistakes.append(Mistake(f"{where}, scope", f'there is nothing called "{scope}" to name{near}'))
 
 
 def _values(

@@ -12,6 +12,7 @@ from dscr_bridge import bundled
 from dscr_bridge.connector.build import built
 from dscr_bridge.connector.document import Document
 from dscr_bridge.connector.shape import Connector
+from dscr_bridge.connector.sources import view_mistakes
 from dscr_bridge.errors import DefinitionError
 from dscr_bridge.mistakes import Mistake, described, listed, nearest
 from dscr_bridge.privacy import Codes
@@ -31,6 +32,9 @@ def load(name_or_path: str | Path, national: Mapping[str, Codes]) -> Connector:
     mistakes: list[Mistake] = []
     like = load(document.like, national) if document.like and document.like != document.name else None
     connector = built(document, path, content, national, mistakes, like)
+    # The views of a shipped connector are compiled by the tests; one that a person wrote is tried before it is used.
+    if not mistakes and not path.is_relative_to(bundled.connectors()):
+        mistakes = list(view_mistakes(connector))
     if mistakes:
         raise _refusal(path, mistakes)
     return connector

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from dscr_bridge.connector.document import TabularShape
 from dscr_bridge.connector.fill import refused_targets
-from dscr_bridge.connector.shape import Connector, File, Filled, Rows, Setting
+from dscr_bridge.connector.quirks import mistake_in
+from dscr_bridge.connector.shape import Connector, File, Rows, Setting
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.mistakes import Mistake, listed, nearest
 from dscr_bridge.privacy import DateOrder
@@ -43,10 +44,16 @@ def _one(connector: Connector, key: str, value: Setting, mistakes: list[Mistake]
     if key == "address" and any("{address}" in link for link in connector.links.values()):
         return _addressed(connector, value, mistakes)
     if key in connector.quirks and type(value) is type(connector.quirks[key]):
-        return replace(connector, quirks={**connector.quirks, key: value})
+        return _quirk(connector, key, value, mistakes)
     known = [*connector.quirks, *(_TABULAR if connector.files else ()), *(f"{k}.…" for k in _CHANGES)]
     mistakes.append(Mistake(key, f"is not a setting of this connector, or has the wrong type{nearest(key, known)}"))
     return connector
+
+
+def _quirk(connector: Connector, key: str, value: Setting, mistakes: list[Mistake]) -> Connector:
+    if wrong := mistake_in(key, value):
+        mistakes.append(Mistake(key, wrong))
+    return replace(connector, quirks={**connector.quirks, key: value})
 
 
 def _addressed(connector: Connector, value: Setting, mistakes: list[Mistake]) -> Connector:
@@ -62,17 +69,12 @@ def _words(connector: Connector, rest: str, value: str, mistakes: list[Mistake])
     if name not in connector.codes or not word:
         mistakes.append(Mistake(f"codes.{name}", f"there is no such list{nearest(name, connector.codes)}"))
         return connector
-    for column in _filled_from(connector, name):
+    for column in (one for one in connector.columns if one.codes == name):
         for target in refused_targets(column.column, frozenset({value})):
             known = nearest(target, column.column.codes)
             mistakes.append(Mistake(f"codes.{name}", f"a word is given a code that is not one of the list's{known}"))
             return connector
     return replace(connector, codes={**connector.codes, name: connector.codes[name].and_words({word: value})})
-
-
-def _filled_from(connector: Connector, name: str) -> list[Filled]:
-    rows = [column for file in connector.files for row in file.rows for column in row.columns]
-    return [c for c in [*rows, *(c for v in connector.views for c in v.columns)] if c.codes == name]
 
 
 def _header(connector: Connector, name: str, value: str, mistakes: list[Mistake]) -> Connector:

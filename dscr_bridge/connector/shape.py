@@ -160,6 +160,12 @@ class Connector:
         fed = [v.table for v in self.views] + [t for f in self.files for t in f.tables]
         return tuple(dict.fromkeys(fed))
 
+    @property
+    def columns(self) -> tuple[Filled, ...]:
+        """Every column that a view or a file fills."""
+        rows = [column for file in self.files for row in file.rows for column in row.columns]
+        return (*rows, *(column for view in self.views for column in view.columns))
+
     def with_settings(self, settings: Mapping[str, Setting]) -> "Connector":
         """Give the connector as one configured source wants it; raises ConfigError for an unknown setting."""
         from dscr_bridge.connector.settings import applied

@@ -2,14 +2,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from dscr_bridge.connector.shape import Connector, Filled
+from dscr_bridge.connector.shape import Connector, FhirView, Filled
+from dscr_bridge.errors import DefinitionError
+from dscr_bridge.mistakes import Mistake
 from dscr_bridge.privacy import Codes, DateOrder, Decoding, converter
 from dscr_bridge.tables import RECORDS, Finding, Kind
-from dscr_bridge.views import Converter, ViewSource
+from dscr_bridge.views import ColumnSpec, Converter, ViewSource
+from dscr_bridge.views.elements import BOOLEAN, KEY, MOMENT, NUMBER, TEXT, family
 
 _PATH = re.compile(r"[A-Za-z0-9_.]{1,80}")
+# The families of FHIR types that each kind of column can be made from; the others are dates and instants.
+_MOMENTS = (MOMENT, TEXT)
+_TAKES = {
+    Kind.BOOL: (BOOLEAN, TEXT), Kind.INT: (NUMBER, TEXT), Kind.CODE: (TEXT,), Kind.KEY: (KEY, TEXT),
+    Kind.SITE: (TEXT,), Kind.DECIMAL: (NUMBER, TEXT),
+}  # fmt: skip
 
 
 def view_sources(
@@ -27,6 +36,34 @@ def view_sources(
         )
         for view in connector.views
     )
+
+
+def view_mistakes(connector: Connector) -> Iterator[Mistake]:
+    """Name what each view says of elements that FHIR R4 does not have, or that cannot be read soundly."""
+    from dscr_bridge.views import compile_views, read_columns
+
+    sound = []
+    for view in connector.views:
+        source = ViewSource(view.name, view.definition)
+        try:
+            yield from _misfits(view, read_columns(source))
+            sound.append(source)
+        except DefinitionError as wrong:
+            yield Mistake(wrong.where, f"{wrong.what} {wrong.do}")
+    try:
+        compile_views(sound, resource_key=lambda _type, _id: b"", reference_key=lambda _reference: b"")
+    except DefinitionError as wrong:
+        yield Mistake(wrong.where, f"{wrong.what} {wrong.do}")
+
+
+def _misfits(view: FhirView, given: Iterable[ColumnSpec]) -> Iterator[Mistake]:
+    """Name the columns whose path gives a kind of value that they can never take."""
+    kinds = {filled.column.name: filled.column.kind for filled in view.columns}
+    for one in given:
+        takes, gives = _TAKES.get(kinds[one.name], _MOMENTS), family(one.type)
+        if gives is not None and gives not in takes and not one.codings:
+            said = f"the path gives a {one.type}, and the column is of the kind {kinds[one.name]}."
+            yield Mistake(f"view {view.name}, column {one.name}", said)
 
 
 def converters(

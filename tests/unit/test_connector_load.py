@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dscr_bridge import connector
+from dscr_bridge import bundled, connector
+from dscr_bridge.connector.sources import view_mistakes
 from dscr_bridge.errors import DefinitionError
 from dscr_bridge.mapping.codes import load_codes
 from dscr_bridge.privacy import Decoding, Keys, Labels, reference_keys, resource_keys
@@ -181,6 +182,10 @@ def test_what_the_source_says_of_times_wins(tmp_path: Path, said: str, source: s
      "file posts, post, column role_group: needs either codes (a list) or values (words), not both."),
     ('like = "role-ascwds"', 'like = "role-ascwd"', 'codes, role, like: there is no list "role-ascwd"; '
                                                     'did you mean "role-ascwds"?'),
+    ('header = "ID", scope = "worker"', 'header = "ID", scope = "workr"',
+     'file posts, post, column worker_key, scope: there is nothing called "workr" to name; did you mean "worker"?'),
+    ("[codes.role]\n", "[codes.rota.words]\n[codes.role]\n",
+     "codes, rota: no column reads it: name it as the codes of one, or take it out."),
     ("[codes.role]\n", "[codes.role-group]\n[codes.role]\n",
      "codes, role-group: is the name of a national list; give this list another name."),
     ('"posts*.csv"', '"../posts*.csv"', "file posts, pattern: must match names in the folder itself, without a path."),
@@ -203,6 +208,28 @@ def test_a_mistake_is_told_with_its_place_and_the_nearest_word(tmp_path: Path, o
      "view 1 (Location), column place_key: must be getResourceKey(), getReferenceKey(), or have a scope."),
     ('path = "id", reads = "nhs-number"', 'path = "id", scope = "number"',
      "view 2 (Patient), column number_key: must be read in the same way (codes, scope, collection) in every branch."),
+    ('path = "id", reads = "nhs-number"', 'path = "id", scope = "Patent"',
+     'view 2 (Patient), column number_key, scope: there is nothing called "Patent" to name; did you mean "Patient"?'),
+    ('path = "identifier.value"', 'path = "identifer.value"',
+     "view Location-place-1, select[0].column[1].path: FHIR R4's Location has no element identifer. "
+     'Did you mean identifier?'),
+    ("mode = %kind", "mod = %kind",
+     "view Location-place-1, where[0].path: FHIR R4's Location has no element mod. Did you mean mode?"),
+    ('resource = "Location"\nwhere', 'resource = "Locaton"\nwhere',
+     "resource: FHIR R4 has no resource Locaton. Did you mean Location?"),
+    ('path = "identifier.value"', 'path = "identifier.period.start"',
+     "view Location-place-1, column site: the path gives a dateTime, and the column is of the kind site."),
+    ('resource   = "Location"\nparameters', 'resource   = "Locaton"\nparameters',
+     'plan 1, resource: FHIR R4 has no resource "Locaton"; did you mean "Location"?'),
+    ('of = "Location"', 'of = "Locaton"', 'plan 2, ids, of: FHIR R4 has no resource "Locaton"; did you mean "Location"?'),
+    ('ask = "ours"', 'aks = "ours"', 'quirks, aks: is not a switch of any way in; did you mean "ask"?'),
+    ('ask = "ours"', 'ask = "our"', 'quirks, ask: must be one of ours, everything; did you mean "ours"?'),
+    ('ask = "ours"', 'skip = "Appointment Slott"',
+     'quirks, skip: "Slott" is not a FHIR resource type; did you mean "Slot"?'),
+    ('ask = "ours"', "skip = 7", "quirks, skip: must be text in quotes."),
+    ('ask = "ours"', "group = 7", "quirks, group: must be text in quotes."),
+    ('ask = "ours"', 'elements = "yes"', "quirks, elements: must be true or false."),
+    ('ask = "ours"', 'files_from = "files.example.org"', "quirks, files_from: must be an address"),
     ('reads_with = ["fhir_search", "ndjson_files"]', 'reads_with = ["fhir_search", "tabular_files"]',
      'file: reads_with "tabular_files" needs at least one [[file]].'),
     ('table    = "person_number"', 'table    = "given_total"',
@@ -210,7 +237,16 @@ def test_a_mistake_is_told_with_its_place_and_the_nearest_word(tmp_path: Path, o
 ])  # fmt: skip
 def test_a_mistake_in_a_view_is_told_too(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in FHIR
-    assert said in mistakes(tmp_path, FHIR.replace(old, new))
+    assert [one for one in mistakes(tmp_path, FHIR.replace(old, new)) if said in one]
+
+
+def test_every_view_with_a_mistake_is_told_and_what_only_shows_in_the_whole_too(tmp_path: Path) -> None:
+    text = FHIR.replace('"identifier.value"', '"identifer.value"').replace('path = "value"', 'path = "vlue"')
+    assert [one.partition(",")[0] for one in mistakes(tmp_path, text)] == [
+        "view Location-place-1", "view Patient-person_number-2"]
+    deep = FHIR.replace('path = "\'bed\'"', 'path = "managingOrganization"').replace(
+        "where    =", "where    = ['managingOrganization.reference.exists()']\n#")
+    assert "managingOrganization" in mistakes(tmp_path, deep)[0]
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -227,13 +263,14 @@ def test_two_files_or_views_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_item_column_needs_words_and_they_must_look_like_item_ids(tmp_path: Path) -> None:
-    start = GOOD.index("[[file.row]]")
+    good = GOOD.replace('[codes.role]\nlike = "role-ascwds"\n[codes.role.words]\n"Night lead" = "care_providing"\n', "")
+    start = good.index("[[file.row]]")
     rows = '[[file.row]]\ntable = "given_total"\n[file.row.column]\nvalue = "Value"\nitem = { header = "Item"%s }\n'
-    assert mistakes(tmp_path, GOOD[:start] + rows % "") == [
+    assert mistakes(tmp_path, good[:start] + rows % "") == [
         "file posts, given_total, column item: needs codes (a list) or values (words)."]
-    assert mistakes(tmp_path, GOOD[:start] + rows % ', values = { "A" = "Joan Smith" }') == [
+    assert mistakes(tmp_path, good[:start] + rows % ', values = { "A" = "Joan Smith" }') == [
         'file posts, given_total, column item, values: the column does not hold "Joan Smith".']
-    fine = write(tmp_path, GOOD[:start] + rows % ', values = { "A" = "ch_vax_flu_direct" }')
+    fine = write(tmp_path, good[:start] + rows % ', values = { "A" = "ch_vax_flu_direct" }')
     assert connector.load(fine, NATIONAL).tables == ("given_total",)
 
 
@@ -252,9 +289,11 @@ def test_a_file_that_is_not_there_or_not_text_or_not_toml_is_refused(tmp_path: P
     assert mistakes(tmp_path, "name = \n") == ["line 1, column 8: is not valid TOML."]
 
 
-@pytest.mark.parametrize("name", ["staff-csv", "occupancy-csv", "homecare-rota-csv", "uk-core-fhir"])
-def test_the_shipped_connectors_are_right(name: str) -> None:
-    assert connector.load(name, NATIONAL).name == name
+@pytest.mark.parametrize("path", sorted(bundled.connectors().glob("*/connector.toml")), ids=lambda p: p.parent.name)
+def test_the_shipped_connectors_are_right_their_views_too(path: Path) -> None:
+    shipped = connector.load(path.parent.name, NATIONAL)
+    assert shipped.name == path.parent.name
+    assert list(view_mistakes(shipped)) == []
 
 
 def test_a_list_can_say_what_any_other_word_means(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def test_dates_encoding_and_delimiter_can_be_said() -> None:
 
 def test_a_quirk_takes_another_value_of_its_type() -> None:
     assert FHIR.with_settings({"ask": "everything"}).quirks["ask"] == "everything"
+    with pytest.raises(ConfigError) as refused:
+        FHIR.with_settings({"ask": "everythin", "skip": "Slot Appointmnt"})
+    assert 'ask: must be one of ours, everything; did you mean "everything"?' in refused.value.what
+    assert 'did you mean "Appointment"?' in refused.value.what
 
 
 @pytest.mark.parametrize(("settings", "said"), [
