@@ -53,6 +53,7 @@ _WORDS: Mapping[str, str] = {
     "missing": "is missing.", "string_type": "must be text in quotes.", "int_type": "must be a whole number.",
     "int_parsing": "must be a whole number.", "float_type": "must be a number.", "bool_type": "must be true or false.",
     "bool_parsing": "must be true or false.", "dict_type": "must be a table of keys.", "tuple_type": "must be a list.",
+    "list_type": "must be a list.",
     "path_type": "must be a path in quotes.", "time_type": 'must be a time such as "10:00".',
     "time_parsing": 'must be a time such as "10:00".',
     "model_type": "must be a table of keys.", "too_short": "must have at least one entry.",
@@ -82,7 +83,7 @@ def _place(loc: tuple[int | str, ...], document: Any) -> str:
     for step in loc:
         here = _inside(here, step)
         if isinstance(step, int) and words:
-            name = here.get("name") if isinstance(here, dict) else None
+            name = here.get("name", here.get("id")) if isinstance(here, dict) else None
             words[-1] += f" {step + 1}" + (f" ({name})" if isinstance(name, str) else "")
         else:
             words.append(str(step))

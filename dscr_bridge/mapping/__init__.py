@@ -14,18 +14,10 @@ from dscr_bridge.mapping.calendar import published_to
 from dscr_bridge.mapping.campaigns import (
     Campaign,
     asked,
-    care_types_owed,
     load_campaigns,
-    load_services,
 )
-from dscr_bridge.mapping.codes import (
-    Code,
-    CodeList,
-    check_digit_is_right,
-    code_list,
-    load_code_list,
-    load_codes,
-)
+from dscr_bridge.mapping.code_file import check_digit_is_right
+from dscr_bridge.mapping.codes import Code, CodeList, load_code_list, load_codes
 from dscr_bridge.mapping.compare import Changed, Difference, compare
 from dscr_bridge.mapping.edition import (
     Comparison,
@@ -44,10 +36,10 @@ from dscr_bridge.mapping.settings import Setting, load_settings, resolve_setting
 
 __all__ = [
     "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Explanation", "Item",
-    "Oddity", "Rule", "Setting", "asked", "care_types_owed", "check_digit_is_right", "code_list", "compare",
+    "Oddity", "Rule", "Setting", "asked", "check_digit_is_right", "compare",
     "definitions_sql", "edition_for", "edition_ids", "edition_named", "explain_item", "fingerprint", "folder",
-    "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_oddities", "load_services",
-    "load_settings", "oddity_of", "published_to", "resolve_settings",
+    "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_oddities", "load_settings",
+    "oddity_of", "published_to", "resolve_settings",
 ]  # fmt: skip
 
 

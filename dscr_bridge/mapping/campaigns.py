@@ -1,27 +1,38 @@
-"""Seasonal vaccination campaigns and CQC service types: dated data beside the editions.
+"""Seasonal vaccination campaigns: dated data beside the editions.
 
 A campaign has the dates in which doses count, the groups that are asked and the windows in which they are asked, all
 apart.  Outside them an item is not asked: it is never 0.
 """
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from dscr_bridge import tables
-from dscr_bridge.errors import DefinitionError
 from dscr_bridge.mapping.edition import folder
-from dscr_bridge.mapping.mistakes import nearest, refused, unreadable
-from dscr_bridge.mapping.vocabulary import GROUPS
-from dscr_bridge.returns import CareType
+from dscr_bridge.mapping.mistakes import refused
+from dscr_bridge.mapping.reading import Shape, Text, form, read, twice
 
-_KEYS = (
-    "id", "disease", "title", "doses_from", "doses_to", "first_window", "last_window", "groups", "verification",
-    "source", "note",
-)  # fmt: skip
+_Window = Annotated[str, form(r"\d{4}-(0[1-9]|1[0-2])", "must be a month such as 2026-11")]
+
+
+class _Campaign(Shape):
+    id: Text
+    disease: Literal["flu", "covid"]
+    title: Text
+    doses_from: date | None = None
+    doses_to: date | None = None
+    first_window: _Window | None = None
+    last_window: _Window | None = None
+    groups: list[Literal["residents", "direct", "agency", "home_care_staff"]]
+    verification: Literal["verified", "secondary", "project", "unverified"]
+    source: list[Text]
+    note: str = ""
+
+
+class _File(Shape):
+    campaign: list[_Campaign]
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,8 @@ class Campaign:
 def load_campaigns(path: Path | None = None) -> tuple[Campaign, ...]:
     """Load the campaigns that ship with the definitions.  Raises DefinitionError."""
     source = path or folder() / "campaigns.toml"
-    rows = _read(source).get("campaign", [])
-    mistakes = [mistake for n, row in enumerate(rows) for mistake in _mistakes(n, row)]
+    rows = read(source, _File).campaign
+    mistakes = [*twice("campaign", (row.id for row in rows)), *(m for row in rows for m in _mistakes(row))]
     if mistakes:
         raise refused(source, mistakes)
     return tuple(_campaign(row) for row in rows)
@@ -63,56 +74,22 @@ def asked(campaigns: Iterable[Campaign], window: str) -> dict[str, Campaign]:
     return {c.disease: c for c in sorted(open_ones, key=lambda c: c.doses_from or date.min)}
 
 
-def load_services(path: Path | None = None) -> dict[str, CareType | None]:
-    """Which return each CQC service type owes; None where it owes none or nobody knows.  Raises DefinitionError."""
-    source = path or folder() / "services.toml"
-    owed: dict[str, CareType | None] = {}
-    for n, row in enumerate(_read(source).get("service", [])):
-        if row.get("return") not in ("care_home", "home_care", "none", "unknown") or not row.get("name"):
-            raise refused(source, [f"service[{n}]: needs a name and return = care_home, home_care, none or unknown"])
-        owed[row["name"].casefold()] = CareType(row["return"]) if row["return"] in list(CareType) else None
-    return owed
+def _mistakes(row: _Campaign) -> Iterator[str]:
+    at = f"campaign {row.id}"
+    if (row.doses_from is None) != (row.doses_to is None):
+        yield f"{at}: doses_from and doses_to must both be given, or both be left out"
+    if (row.first_window is None) != (row.last_window is None):
+        yield f"{at}: first_window and last_window must both be given, or both be left out"
+    if row.first_window and not row.doses_from:
+        yield f"{at}: it cannot be asked without doses_from and doses_to; leave first_window and last_window out"
+    if row.doses_from and row.doses_to and row.doses_from > row.doses_to:
+        yield f"{at} doses_to: lies before doses_from"
+    if row.first_window and row.last_window and row.first_window > row.last_window:
+        yield f"{at} last_window: lies before first_window"
 
 
-def care_types_owed(service_names: Sequence[str]) -> tuple[CareType, ...]:
-    """Which returns a location owes for its CQC service types, by their names.
-
-    Raises DefinitionError for a name that `services.toml` does not hold.
-    """
-    owed = load_services()
-    unknown = [name for name in service_names if name.casefold() not in owed]
-    if unknown:
-        raise DefinitionError(
-            "services.toml", f"{unknown[0]} is not a CQC service type known here{nearest(unknown[0].casefold(), owed)}",
-            "Nothing was counted.", "State the care types of the location in the configuration instead.",
-        )  # fmt: skip
-    found = {owed[name.casefold()] for name in service_names}
-    return tuple(care_type for care_type in CareType if care_type in found)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise unreadable(path, fault) from None
-
-
-def _mistakes(n: int, row: Mapping[str, Any]) -> list[str]:
-    at = f"campaign[{n}]"
-    wrong = [f"{at}.{key}: unknown key{nearest(key, _KEYS)}" for key in row if key not in _KEYS]
-    wrong += [f"{at}.{key}: is missing" for key in ("id", "disease", "groups", "verification") if key not in row]
-    if row.get("disease") not in tables.DISEASES:
-        wrong.append(f"{at}.disease: must be one of {', '.join(tables.DISEASES)}")
-    wrong += [f"{at}.groups: {g} is not a group{nearest(g, GROUPS)}" for g in row.get("groups", ()) if g not in GROUPS]
-    dates = [row.get(key) for key in ("doses_from", "doses_to")]
-    if any(d is not None and type(d) is not date for d in dates) or len([d for d in dates if d is None]) == 1:
-        wrong.append(f"{at}: doses_from and doses_to must both be dates, or both be left out")
-    return wrong
-
-
-def _campaign(row: Mapping[str, Any]) -> Campaign:
+def _campaign(row: _Campaign) -> Campaign:
     return Campaign(
-        row["id"], row["disease"], row.get("title", row["id"]), row.get("doses_from"), row.get("doses_to"),
-        row.get("first_window"), row.get("last_window"), tuple(row["groups"]), row["verification"],
-        tuple(row.get("source", ())), row.get("note", ""),
+        row.id, row.disease, row.title, row.doses_from, row.doses_to, row.first_window, row.last_window,
+        tuple(row.groups), row.verification, tuple(row.source), row.note,
     )  # fmt: skip

@@ -3,23 +3,16 @@
 Codes are compared by system and code, never by display or text.  An unknown code is never guessed and never shown.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
+from dscr_bridge.mapping.code_file import CodeFile, Members, check_digit_is_right, is_checked, plain, read_code_file
 from dscr_bridge.mapping.members import read_members
-from dscr_bridge.mapping.mistakes import nearest, unreadable
+from dscr_bridge.mapping.mistakes import nearest, refused
 
-# Systems whose identifiers carry a Verhoeff check digit (SNOMED CT; dm+d codes are SNOMED CT identifiers).
-_CHECKED_SYSTEMS = ("http://snomed.info/sct", "https://dmd.nhs.uk")
-_LEVELS = ("verified", "secondary", "project", "unverified")
-_LIST_KEYS = ("id", "title", "verification", "source", "fold", "includes", "otherwise", "note", "code", "members")
-_MEMBER_KEYS = ("file", "system", "also_system", "to", "column", "refset")
-_CODE_KEYS = ("system", "code", "display", "to", "also_system", "confidence", "verification")
 _FOLD = "first-of:"
 
 Pair = tuple[str | None, str]
@@ -52,7 +45,7 @@ class CodeList:
 
     def __post_init__(self) -> None:
         """Index the codes."""
-        object.__setattr__(self, "_by_pair", {(_plain(c.system), c.code): c.to for c in self.codes})
+        object.__setattr__(self, "_by_pair", {(plain(c.system), c.code): c.to for c in self.codes})
         by_code = {c.code.casefold(): c.to for c in self.codes} | {c.code: c.to for c in self.codes}
         object.__setattr__(self, "_by_code", by_code)
 
@@ -69,7 +62,7 @@ class CodeList:
         if system is None:
             found = self._by_code.get(code) or self._by_code.get(code.strip().casefold())
         else:
-            found = self._by_pair.get((_plain(system), code))
+            found = self._by_pair.get((plain(system), code))
         return found or self.otherwise
 
     def fold(self, pairs: Iterable[Pair]) -> str | None:
@@ -83,147 +76,91 @@ class CodeList:
 
 def load_codes(folder: Path | None = None) -> dict[str, CodeList]:
     """Load every code list of a folder (the shipped ones by default).  Raises DefinitionError for any mistake."""
-    paths = sorted((folder or bundled.mappings() / "codes").glob("*.toml"))
-    documents = {path: _read(path) for path in paths}
-    by_id = {str(document["id"]): document for document in documents.values()}
-    return {str(d["id"]): _list(path, d, by_id) for path, d in documents.items()}
+    files = _files(folder or _shipped())
+    by_id = {file.id: (path, file) for path, file in files.items()}
+    return {file.id: _list(path, file, by_id) for path, file in files.items()}
 
 
 def load_code_list(path: Path) -> CodeList:
-    """Load one code list that includes no other.  Raises DefinitionError."""
-    document = _read(path)
-    return _list(path, document, {str(document["id"]): document})
+    """Load one code list; those that it includes are taken from beside it, or else shipped.  Raises DefinitionError."""
+    file = read_code_file(path)
+    others = {**_files(_shipped()), **_files(path.parent)} if file.includes else {}
+    return _list(path, file, {one.id: (p, one) for p, one in others.items()} | {file.id: (path, file)})
 
 
-def code_list(document: Mapping[str, Any], path: Path) -> CodeList:
-    """Make a code list from a table inside another file, for example a connector's own.  Raises DefinitionError."""
-    _shape(path, document)
-    return _list(path, document, {str(document["id"]): document})
+def _shipped() -> Path:
+    return bundled.mappings() / "codes"
 
 
-def check_digit_is_right(code: str) -> bool:
-    """Say whether a SNOMED CT or dm+d identifier passes its check digit (Verhoeff; SNOMED CT release file guide)."""
-    if not (code.isascii() and code.isdigit() and 6 <= len(code) <= 18) or code[0] == "0":
-        return False
-    check = 0
-    for place, digit in enumerate(reversed(code)):
-        check = _DIHEDRAL[check][_PERMUTED[place % 8][int(digit)]]
-    return check == 0
+def _files(folder: Path) -> dict[Path, CodeFile]:
+    files = {path: read_code_file(path) for path in sorted(folder.glob("*.toml"))}
+    ids: dict[str, Path] = {}
+    for path, file in files.items():
+        if file.id in ids:
+            raise refused(path, [f"id: is the id of {ids[file.id].name} too"])
+        ids[file.id] = path
+    return files
 
 
-def _plain(system: str | None) -> str:
-    """A trailing slash and http against https do not make another system."""
-    return (system or "").rstrip("/").removeprefix("https://").removeprefix("http://")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise unreadable(path, fault) from None
-    _shape(path, document)
-    return document
-
-
-def _shape(path: Path, document: Mapping[str, Any]) -> None:
-    _keys(path, "", document, _LIST_KEYS, ("id", "title", "verification", "source", "code"))
-    if document["verification"] not in _LEVELS:
-        raise _mistake(path, "verification", f"must be one of {', '.join(_LEVELS)}")
-    for key in ("source", "code", "includes", "members"):
-        if not isinstance(document.get(key, []), list):
-            raise _mistake(path, key, "must be a list")
-    fold = document.get("fold", _FOLD)
-    if not isinstance(fold, str) or not fold.startswith(_FOLD):
-        raise _mistake(path, "fold", 'must read "first-of:" and then canonical codes with commas between them')
-    for n, row in enumerate(document["code"]):
-        _keys(path, f"code[{n}].", row, _CODE_KEYS, ("code", "to"))
-        for key in ("system", "code", "display", "to"):
-            if not isinstance(row.get(key, ""), str):
-                raise _mistake(path, f"code[{n}].{key}", "must be text in quotes: a long code loses digits as a number")
-
-
-    for n, row in enumerate(document.get("members", ())):
-        _keys(path, f"members[{n}].", row, _MEMBER_KEYS, ("file", "system", "to"))
-
-
-def _keys(path: Path, at: str, table: Mapping[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            raise _mistake(path, f"{at}{key}", f"is not a key of a code list{nearest(key, known)}")
-    for key in needed:
-        if key not in table:
-            raise _mistake(path, f"{at}{key}", "is missing")
-
-
-def _list(path: Path, document: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> CodeList:
+def _list(path: Path, file: CodeFile, by_id: Mapping[str, tuple[Path, CodeFile]]) -> CodeList:
+    unknown = [f"includes: {name} is no list here{nearest(name, by_id)}" for name in file.includes if name not in by_id]
+    if unknown:
+        raise refused(path, unknown)
     rows: list[Code] = []
-    for other in (*document.get("includes", ()), document["id"]):
-        if other not in by_id:
-            raise _mistake(path, "includes", f"names a list that is not here{nearest(str(other), by_id)}")
-        rows += _codes(path, by_id[other])
-        rows += _members(path, by_id[other], {(_plain(row.system), row.code): row.to for row in rows})
-    _refuse_duplicates(path, rows)
-    order = tuple(word for word in document.get("fold", _FOLD).removeprefix(_FOLD).split(",") if word)
+    for source, one in (by_id[name] for name in (*file.includes, file.id)):
+        rows += _codes(one)
+        rows += _members(source, one, {(plain(row.system), row.code): row.to for row in rows})
+    order = tuple(file.fold.removeprefix(_FOLD).split(",")) if file.fold else ()
+    mistakes = [*_repeated(file, rows), *(f"fold: leaves out {to}; every word of the list needs its place"
+                                          for to in sorted({r.to for r in rows} - set(order)) if order)]  # fmt: skip
+    if mistakes:
+        raise refused(path, mistakes)
     return CodeList(
-        str(document["id"]), tuple(rows), order, document.get("otherwise"), str(document["title"]),
-        str(document["verification"]), tuple(document["source"]), str(document.get("note", "")),
-    )  # fmt: skip
-
-
-def _codes(path: Path, document: Mapping[str, Any]) -> list[Code]:
-    rows = []
-    for n, row in enumerate(document["code"]):
-        systems = (row.get("system", ""), *row.get("also_system", ()))
-        if any(s in _CHECKED_SYSTEMS for s in systems) and not check_digit_is_right(row["code"]):
-            raise _mistake(path, f"code[{n}].code", "fails its check digit: a digit is wrong, missing or out of place")
-        rows += [Code(system, row["code"], row.get("display", ""), row["to"]) for system in systems]
-    return rows
-
-
-def _members(path: Path, document: Mapping[str, Any], known: Mapping[Pair, str]) -> list[Code]:
-    """Give the codes of release files beside the list that it does not hold yet."""
-    rows: dict[Pair, Code] = {}
-    for n, given in enumerate(document.get("members", ())):
-        at = f"members[{n}].file"
-        try:
-            codes = read_members(path.parent / str(given["file"]), given.get("column"), given.get("refset"))
-        except (OSError, ValueError) as fault:
-            why = fault if isinstance(fault, ValueError) else "no such file"
-            raise _mistake(path, at, f"cannot be read: {why}") from None
-        for code in codes:
-            systems = (given["system"], *given.get("also_system", ()))
-            new = [s for s in systems if (_plain(s), code) not in known]
-            rows |= {(_plain(s), code): Code(s, code, "", given["to"]) for s in new}
-        wrong = [c for c in codes if given["system"] in _CHECKED_SYSTEMS and not check_digit_is_right(c)]
-        if wrong:
-            raise _mistake(path, at, f"{len(wrong)} of its codes fail their check digit")
-        if any(known.get((_plain(given["system"]), c), given["to"]) != given["to"] for c in codes):
-            raise _mistake(path, at, "gives a code that the list gives another meaning")
-    return list(rows.values())
-
-
-def _refuse_duplicates(path: Path, rows: list[Code]) -> None:
-    seen: dict[Pair, str] = {}
-    for n, row in enumerate(rows):
-        if (_plain(row.system), row.code) in seen:
-            raise _mistake(path, f"code[{n}]", "is a second entry of the same system and code")
-        seen[_plain(row.system), row.code] = row.to
-
-
-def _mistake(path: Path, at: str, what: str) -> DefinitionError:
-    return DefinitionError(
-        f"{path.name}, {at}", what, "Nothing was counted.", "Mend the code list and run `dscr-bridge validate` again."
+        file.id, tuple(rows), order, file.otherwise, file.title, file.verification, tuple(file.source), file.note
     )
 
 
-_DIHEDRAL = (
-    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 0, 6, 7, 8, 9, 5), (2, 3, 4, 0, 1, 7, 8, 9, 5, 6),
-    (3, 4, 0, 1, 2, 8, 9, 5, 6, 7), (4, 0, 1, 2, 3, 9, 5, 6, 7, 8), (5, 9, 8, 7, 6, 0, 4, 3, 2, 1),
-    (6, 5, 9, 8, 7, 1, 0, 4, 3, 2), (7, 6, 5, 9, 8, 2, 1, 0, 4, 3), (8, 7, 6, 5, 9, 3, 2, 1, 0, 4),
-    (9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-)  # fmt: skip
-_PERMUTED = (
-    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 5, 7, 6, 2, 8, 3, 0, 9, 4), (5, 8, 0, 3, 7, 9, 6, 1, 4, 2),
-    (8, 9, 1, 6, 0, 4, 3, 5, 2, 7), (9, 4, 5, 3, 1, 2, 6, 8, 7, 0), (4, 2, 8, 6, 5, 7, 3, 9, 0, 1),
-    (2, 7, 9, 3, 8, 0, 6, 4, 1, 5), (7, 0, 4, 6, 9, 1, 3, 2, 5, 8),
-)  # fmt: skip
+def _codes(file: CodeFile) -> list[Code]:
+    return [Code(system, row.code, row.display, row.to)
+            for row in file.code for system in (row.system, *row.also_system)]  # fmt: skip
+
+
+def _repeated(file: CodeFile, rows: list[Code]) -> list[str]:
+    seen: set[Pair] = set()
+    found = []
+    for row in rows:
+        pair = (plain(row.system), row.code)
+        if pair in seen:
+            found.append(f"code {row.code}: is a second entry of the same system and code")
+        seen.add(pair)
+    return found
+
+
+def _members(path: Path, file: CodeFile, known: Mapping[Pair, str]) -> list[Code]:
+    """Give the codes of release files beside the list that it does not hold yet."""
+    rows: dict[Pair, Code] = {}
+    for n, given in enumerate(file.members, 1):
+        systems = (given.system, *given.also_system)
+        for code in _released(path, given, f"{path.name}, members {n} ({given.file})", known):
+            new = [s for s in systems if (plain(s), code) not in known]
+            rows |= {(plain(s), code): Code(s, code, "", given.to) for s in new}
+    return list(rows.values())
+
+
+def _released(path: Path, given: Members, at: str, known: Mapping[Pair, str]) -> list[str]:
+    try:
+        codes = read_members(path.parent / given.file, given.column, given.refset)
+    except (OSError, ValueError) as fault:
+        why = fault if isinstance(fault, ValueError) else "no such file"
+        raise _mistake(at, f"cannot be read: {why}") from None
+    systems = (given.system, *given.also_system)
+    wrong = [c for c in codes if any(map(is_checked, systems)) and not check_digit_is_right(c)]
+    if wrong:
+        raise _mistake(at, f"{len(wrong)} of its codes fail their check digit")
+    if any(known.get((plain(s), c), given.to) != given.to for c in codes for s in systems):
+        raise _mistake(at, "gives a code that the list gives another meaning")
+    return codes
+
+
+def _mistake(at: str, what: str) -> DefinitionError:
+    return DefinitionError(at, what, "Nothing was counted.", "Mend the code list and run `dscr-bridge validate` again.")

@@ -1,16 +1,40 @@
 """What can differ between the CQC register and the configuration, who mends it, and the act at CQC that ends it."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from dscr_bridge.mapping.edition import folder
-from dscr_bridge.mapping.mistakes import refused, unreadable
+from dscr_bridge.mapping.mistakes import refused
+from dscr_bridge.mapping.reading import Shape, Text, read, twice
 
-OWNERS = ("provider", "supplier", "integrator")
+_Owner = Literal["provider", "supplier", "integrator"]
+
+
+class _Drift(Shape):
+    kind: Text
+    says: Text
+    owner: _Owner
+    act: Text
+
+
+class _Step(Shape):
+    id: Text
+    days: Annotated[int, Field(ge=1)]
+    owner: _Owner
+    says: Text
+
+
+class _File(Shape):
+    effective_from: date
+    verification: Text
+    drift: list[_Drift] = Field(min_length=1)
+    step: list[_Step] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -36,27 +60,19 @@ class StepKind:
 @lru_cache(maxsize=4)
 def drift_kinds(path: Path | None = None) -> Mapping[str, DriftKind]:
     """Load the kinds of drift of `drift.toml`.  Raises DefinitionError."""
-    rows = _rows(path or folder() / "drift.toml", "drift", ("kind", "says", "owner", "act"))
-    return {r["kind"]: DriftKind(r["kind"], r["says"], r["owner"], r["act"]) for r in rows}
+    return {row.kind: DriftKind(row.kind, row.says, row.owner, row.act) for row in _file(path).drift}
 
 
 @lru_cache(maxsize=4)
 def new_location_steps(path: Path | None = None) -> tuple[StepKind, ...]:
     """Load what a new location needs from `drift.toml`.  Raises DefinitionError."""
-    rows = _rows(path or folder() / "drift.toml", "step", ("id", "days", "owner", "says"))
-    return tuple(StepKind(r["id"], int(r["days"]), r["owner"], r["says"]) for r in rows)
+    return tuple(StepKind(row.id, row.days, row.owner, row.says) for row in _file(path).step)
 
 
-def _rows(path: Path, part: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8")).get(part, [])
-    except (OSError, ValueError) as fault:
-        raise unreadable(path, fault) from None
-    wrong = [
-        f"{part}[{n}]: needs {', '.join(keys)}; the owner is one of {', '.join(OWNERS)}"
-        for n, r in enumerate(rows)
-        if any(not r.get(k) for k in keys) or r["owner"] not in OWNERS
-    ]
-    if wrong or not rows:
-        raise refused(path, wrong or [f"{part}: there is none"])
-    return rows
+def _file(path: Path | None) -> _File:
+    source = path or folder() / "drift.toml"
+    found = read(source, _File)
+    wrong = [*twice("drift", (row.kind for row in found.drift)), *twice("step", (row.id for row in found.step))]
+    if wrong:
+        raise refused(source, wrong)
+    return found

@@ -1,16 +1,37 @@
 """The closed reasons for a nil return, and what must not contradict each: dated data beside the editions."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from dscr_bridge.mapping.edition import folder
-from dscr_bridge.mapping.mistakes import refused, unreadable
+from dscr_bridge.mapping.mistakes import refused
+from dscr_bridge.mapping.reading import Shape, Text, read, twice
 from dscr_bridge.returns import CareType
 
-ZERO = ("people", "staff", "either", "nothing")
+
+class _Reason(Shape):
+    id: Text
+    says: Text
+    zero: Literal["people", "staff", "either", "nothing"]
+
+
+class _Items(Shape):
+    care_home: list[str] = Field(min_length=1)
+    home_care: list[str] = Field(min_length=1)
+
+
+class _File(Shape):
+    effective_from: date
+    verification: Text
+    people: _Items
+    staff: _Items
+    reason: list[_Reason] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -19,7 +40,7 @@ class NilReason:
 
     id: str
     says: str
-    zero: str  # what must be zero as it is read now: one of ZERO
+    zero: str  # what must be zero as it is read now: people, staff, either or nothing
 
 
 @dataclass(frozen=True)
@@ -40,26 +61,13 @@ class NilRules:
 def load_nil(path: Path | None = None) -> NilRules:
     """Load the reasons that ship with the definitions.  Raises DefinitionError."""
     source = path or folder() / "nil.toml"
-    try:
-        content = tomllib.loads(source.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise unreadable(source, fault) from None
-    wrong = [
-        f"reason[{n}]: needs id, says and zero = {', '.join(ZERO)}"
-        for n, r in enumerate(content.get("reason", []))
-        if not (r.get("id") and r.get("says") and r.get("zero") in ZERO)
-    ]
-    wrong += [
-        f"{part}.{kind}: needs the items that stand for them"
-        for part in ("people", "staff")
-        for kind in CareType
-        if not content.get(part, {}).get(kind)
-    ]
-    if wrong or not content.get("reason"):
-        raise refused(source, wrong or ["reason: there is none"])
-    reasons = {r["id"]: NilReason(r["id"], r["says"], r["zero"]) for r in content["reason"]}
-    items = {part: {kind: tuple(content[part][kind]) for kind in CareType} for part in ("people", "staff")}
-    return NilRules(reasons, items)
+    content = read(source, _File)
+    parts = {"people": content.people, "staff": content.staff}
+    items = {part: {kind: tuple(getattr(of, kind)) for kind in CareType} for part, of in parts.items()}
+    wrong = list(twice("reason", (r.id for r in content.reason)))
+    if wrong:
+        raise refused(source, wrong)
+    return NilRules({r.id: NilReason(r.id, r.says, r.zero) for r in content.reason}, items)
 
 
 def nil_reasons() -> dict[str, str]:

@@ -42,9 +42,9 @@ def load_oddities(path: Path | None = None) -> dict[str, Oddity]:
         raise unreadable(source, fault) from None
     mistakes = [f"{name}: is not a known oddity{nearest(name, ODDITIES)}" for name in rows if name not in ODDITIES]
     mistakes += [f"{name}: is missing" for name in ODDITIES if name not in rows]
-    for name, row in rows.items():
+    for name, row in ((name, row if isinstance(row, dict) else {}) for name, row in rows.items()):
         mistakes += [f"{name}.{key}: unknown key{nearest(key, _KEYS)}" for key in row if key not in _KEYS]
-        mistakes += [f"{name}.{key}: is missing" for key in ("one", "many") if key not in row]
+        mistakes += [f"{name}.{key}: must be a sentence" for key in ("one", "many") if not _is_said(row.get(key))]
         if row.get("mend") not in FIXED_BY:
             mistakes.append(f"{name}.mend: must be one of {', '.join(FIXED_BY)}")
         if row.get("table") not in (None, *tables.CANONICAL):
@@ -52,6 +52,10 @@ def load_oddities(path: Path | None = None) -> dict[str, Oddity]:
     if mistakes:
         raise refused(source, mistakes)
     return {name: Oddity(name, **row) for name, row in rows.items()}
+
+
+def _is_said(words: object) -> bool:
+    return isinstance(words, str) and bool(words.strip())
 
 
 def oddity_of(name: str) -> Oddity:

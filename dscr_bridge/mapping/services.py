@@ -1,18 +1,31 @@
 """Which return each CQC service type owes, as at a day: dated data, and honest about what nobody has settled."""
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from pydantic import Field
 
 from dscr_bridge.mapping.edition import folder
-from dscr_bridge.mapping.mistakes import refused, unreadable
+from dscr_bridge.mapping.reading import Shape, Text, read
 from dscr_bridge.returns import CareType
 
-_ANSWERS = ("care_home", "home_care", "none", "unknown")
+
+class _Service(Shape):
+    name: Text
+    answer: Literal["care_home", "home_care", "none", "unknown"] = Field(alias="return")
+    since: date = Field(alias="from")
+    until: date | None = Field(default=None, alias="to")
+    source: Text
+
+
+class _File(Shape):
+    effective_from: date
+    verification: Text
+    service: list[_Service] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -42,19 +55,8 @@ class ByServices:
 @lru_cache(maxsize=4)
 def service_types(path: Path | None = None) -> tuple[ServiceType, ...]:
     """Load `services.toml`.  Raises DefinitionError."""
-    source = path or folder() / "services.toml"
-    try:
-        rows: list[dict[str, Any]] = tomllib.loads(source.read_text("utf-8")).get("service", [])
-    except (OSError, ValueError) as fault:
-        raise unreadable(source, fault) from None
-    wrong = [
-        f"service[{n}]: needs name, return = {', '.join(_ANSWERS)}, and from, a date"
-        for n, r in enumerate(rows)
-        if not r.get("name") or r.get("return") not in _ANSWERS or type(r.get("from")) is not date
-    ]
-    if wrong:
-        raise refused(source, wrong)
-    return tuple(ServiceType(r["name"], r["return"], r["from"], r.get("to"), r.get("source", "")) for r in rows)
+    rows = read(path or folder() / "services.toml", _File).service
+    return tuple(ServiceType(r.name, r.answer, r.since, r.until, r.source) for r in rows)
 
 
 def owed_by_services(names: Iterable[str], on: date) -> ByServices:

@@ -1,20 +1,37 @@
 """The edge rules of `definitions.sql` as named settings: each with a default, a range and a sentence of reason."""
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from pydantic import Field
 
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.mapping.edition import folder
-from dscr_bridge.mapping.mistakes import nearest, refused, unreadable
+from dscr_bridge.mapping.mistakes import nearest, refused
+from dscr_bridge.mapping.reading import Shape, Text, read, twice
+from dscr_bridge.mapping.vocabulary import COUNTS, SUMS
 
 Value = int | bool | str | tuple[str, ...]
-_KEYS = ("name", "type", "default", "least", "most", "choices", "says", "reason", "touches")
 _NUMBERS = ("days", "places")
-_NEEDED = ("name", "type", "default", "says", "reason", "touches")
+
+
+class _Setting(Shape):
+    name: Text
+    type: Literal["days", "places", "flag", "choice", "choices"]
+    default: bool | int | str | list[str]
+    says: Text
+    reason: Text
+    touches: list[str]
+    least: int = 0
+    most: int = 0
+    choices: list[Text] = Field(default_factory=list)
+
+
+class _File(Shape):
+    setting: list[_Setting]
 
 
 @dataclass(frozen=True)
@@ -53,11 +70,8 @@ class Setting:
 def load_settings(path: Path | None = None) -> tuple[Setting, ...]:
     """Load the settings that ship with the definitions.  Raises DefinitionError."""
     source = path or folder() / "settings.toml"
-    try:
-        rows = tomllib.loads(source.read_text("utf-8")).get("setting", [])
-    except (OSError, ValueError) as fault:
-        raise unreadable(source, fault) from None
-    mistakes = [mistake for n, row in enumerate(rows) for mistake in _mistakes(n, row)]
+    rows = read(source, _File).setting
+    mistakes = [*twice("setting", (row.name for row in rows)), *(m for row in rows for m in _mistakes(row))]
     if mistakes:
         raise refused(source, mistakes)
     return tuple(_setting(row) for row in rows)
@@ -87,20 +101,17 @@ def resolve_settings(given: Mapping[str, object] | None = None) -> dict[str, Val
     return values
 
 
-def _mistakes(n: int, row: Mapping[str, Any]) -> list[str]:
-    at = f"setting[{n}]"
-    wrong = [f"{at}.{key}: unknown key{nearest(key, _KEYS)}" for key in row if key not in _KEYS]
-    wrong += [f"{at}.{key}: is missing" for key in _NEEDED if key not in row]
-    if wrong:
-        return wrong
-    if row["type"] not in (*_NUMBERS, "flag", "choice", "choices"):
-        return [f"{at}.type: must be days, places, flag, choice or choices"]
-    return [] if _setting(row).accepts(row["default"]) else [f"{at}.default: is out of its own range"]
+def _mistakes(row: _Setting) -> Iterator[str]:
+    at, measures = f"setting {row.name}", {*COUNTS, *SUMS}
+    yield from (f"{at} touches: {w} is not a measure{nearest(w, measures)}" for w in row.touches if w not in measures)
+    if row.type in ("choice", "choices") and not row.choices:
+        yield f"{at} choices: a {row.type} needs its words"
+    elif not _setting(row).accepts(row.default):
+        yield f"{at} default: is out of its own range"
 
 
-def _setting(row: Mapping[str, Any]) -> Setting:
-    default = tuple(row["default"]) if isinstance(row["default"], list) else row["default"]
+def _setting(row: _Setting) -> Setting:
+    default = tuple(row.default) if isinstance(row.default, list) else row.default
     return Setting(
-        row["name"], row["type"], default, row["says"], row["reason"], tuple(row["touches"]),
-        row.get("least", 0), row.get("most", 0), tuple(row.get("choices", ())),
-    )  # fmt: skip
+        row.name, row.type, default, row.says, row.reason, tuple(row.touches), row.least, row.most, tuple(row.choices)
+    )

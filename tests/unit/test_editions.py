@@ -165,7 +165,7 @@ def test_every_oddity_has_its_words_and_a_wrong_file_is_refused(tmp_path: Path) 
     path.write_text('[stay_without_bedd]\none = "1"\nmend = "nobody"\ntable = "stays"\nlink = ""\n', "utf-8")
     with pytest.raises(DefinitionError) as told:
         mapping.load_oddities(path)
-    for part in ('did you mean "stay_without_bed"', "stay_without_bedd.many: is missing", "mend: must be one of",
+    for part in ('did you mean "stay_without_bed"', "stay_without_bedd.many: must be a sentence", "mend: must be one of",
                  'not a canonical table; did you mean "stay"', "link: unknown key", "zero_hours_unsettled: is missing"):
         assert part in str(told.value)
     path.write_text("[", "utf-8")

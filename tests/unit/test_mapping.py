@@ -11,6 +11,9 @@ import pytest
 from dscr_bridge import bundled, mapping, tables
 from dscr_bridge.errors import ConfigError, DefinitionError
 from dscr_bridge.mapping.calendar import published_to
+from dscr_bridge.mapping.drift import drift_kinds
+from dscr_bridge.mapping.nil import load_nil
+from dscr_bridge.mapping.services import owed_by_services, service_types
 from dscr_bridge.mapping.settings import load_settings
 from dscr_bridge.returns import CareType
 
@@ -78,10 +81,9 @@ def test_an_unlisted_target_disease_is_another_disease_never_a_guess() -> None:
     assert target.fold([(SNOMED, "14189004"), (SNOMED, "840539006")]) == "covid"
 
 
-def test_codes_without_a_precedence_fold_to_the_first_that_is_known() -> None:
-    codes = mapping.code_list({"id": "x", "title": "x", "verification": "project", "source": [],
-                               "code": [{"code": "a", "to": "one"}, {"code": "b", "to": "two"}]}, Path("x.toml"))
-    assert codes.fold([(None, "b"), (None, "a")]) == "two"
+def test_codes_without_a_precedence_fold_to_the_first_that_is_known(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(LIST + 'code = [{ code = "a", to = "flu" }, { code = "b", to = "covid" }]', "utf-8")
+    assert mapping.load_code_list(tmp_path / "x.toml").fold([(None, "b"), (None, "a")]) == "covid"
 
 
 @pytest.mark.parametrize(("code", "right"), [
@@ -95,15 +97,24 @@ LIST = 'id = "x"\ntitle = "x"\nverification = "project"\nsource = []\n'
 
 
 @pytest.mark.parametrize(("text", "where", "what"), [
-    (LIST + '[[code]]\nsystem = "s"\ncode = "a"\nto = "b"\n[[code]]\nsystem = "s"\ncode = "a"\nto = "c"\n',
-     "code[1]", "second entry"),
+    (LIST + '[[code]]\nsystem = "s"\ncode = "a"\nto = "flu"\n[[code]]\nsystem = "s"\ncode = "a"\nto = "covid"\n',
+     "code a", "second entry"),
+    (LIST + '[[code]]\nsystem = "https://x/y/"\ncode = "a"\nto = "flu"\n[[code]]\nsystem = "http://x/y"\ncode = "a"\nto = "flu"\n',
+     "code a", "second entry"),
     (LIST + '[[code]]\nsystem = "http://snomed.info/sct"\ncode = "6142005"\nto = "flu"\n',
-     "code[0].code", "check digit"),
-    (LIST + '[[code]]\nsystem = "s"\ncode = 6142004\nto = "flu"\n', "code[0].code", "must be text"),
-    (LIST + '[[code]]\nsystm = "s"\ncode = "a"\nto = "flu"\n', "code[0].systm", 'did you mean "system"?'),
-    (LIST + '[[code]]\nsystem = "s"\nto = "flu"\n', "code[0].code", "is missing"),
-    (LIST + 'fold = "flu"\n[[code]]\ncode = "a"\nto = "flu"\n', "fold", "first-of:"),
-    (LIST + 'includes = ["y"]\n[[code]]\ncode = "a"\nto = "flu"\n', "includes", "not here"),
+     "code 1 (6142005)", "check digit"),
+    (LIST + '[[code]]\nsystem = "https://snomed.info/sct/"\ncode = "6142005"\nto = "flu"\n', "code 1", "check digit"),
+    (LIST + '[[code]]\nsystem = "s"\nalso_system = ["https://dmd.nhs.uk"]\ncode = "6142005"\nto = "flu"\n', "code 1", "check digit"),
+    (LIST + '[[code]]\nsystem = "s"\ncode = 6142004\nto = "flu"\n', "code 1, code", "must be text in quotes"),
+    (LIST + '[[code]]\nsystm = "s"\ncode = "a"\nto = "flu"\n', "code 1, systm", 'did you mean "system"?'),
+    (LIST + '[[code]]\nsystem = "s"\nto = "flu"\n', "code 1, code", "is missing"),
+    (LIST + '[[code]]\ncode = "a"\nto = "flue"\n', "code 1 (a) to", 'no record column takes flue; did you mean "flu"?'),
+    (LIST + 'otherwise = "flue"\n[[code]]\ncode = "a"\nto = "flu"\n', "otherwise", 'did you mean "flu"?'),
+    (LIST + 'fold = "flu"\n[[code]]\ncode = "a"\nto = "flu"\n', "fold", 'must read "first-of:"'),
+    (LIST + 'fold = "first-of:declned,flu"\n[[code]]\ncode = "a"\nto = "flu"\n', "fold", 'did you mean "declined"?'),
+    (LIST + 'fold = "first-of:flu"\n[[code]]\ncode = "a"\nto = "flu"\n[[code]]\ncode = "b"\nto = "declined"\n',
+     "fold", "leaves out declined"),
+    (LIST + 'includes = ["y"]\n[[code]]\ncode = "a"\nto = "flu"\n', "includes", "is no list here"),
     (LIST.replace("project", "sure") + '[[code]]\ncode = "a"\nto = "flu"\n', "verification", "must be one of"),
     ("id = ", "x.toml", "not valid TOML"),
     (LIST + "code = 3\n", "code", "must be a list"),
@@ -113,6 +124,19 @@ def test_a_code_list_with_a_mistake_is_refused(tmp_path: Path, text: str, where:
     (tmp_path / "x.toml").write_text(text, "utf-8")
     message = refused(mapping.load_codes, tmp_path)
     assert where in message and what in message and "x.toml" in message
+
+
+def test_every_mistake_of_a_code_list_is_told_at_once_and_no_two_lists_have_one_id(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(LIST + 'code = [{ code = "a", to = "flue" }, { code = "b", to = "covd" }]', "utf-8")
+    assert refused(mapping.load_codes, tmp_path).count("\n  - ") == 2
+    for name in "xy":
+        (tmp_path / f"{name}.toml").write_text(LIST + 'code = [{ code = "a", to = "flu" }]', "utf-8")
+    assert "y.toml: has mistakes:\n  - id: is the id of x.toml too" in refused(mapping.load_codes, tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((bundled.mappings() / "codes").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_shipped_code_list_can_be_checked_by_itself_those_that_include_others_too(path: Path) -> None:
+    assert mapping.load_code_list(path) == mapping.load_codes()[path.stem]
 
 
 def test_a_code_list_can_be_loaded_by_itself_and_a_missing_one_is_told(tmp_path: Path) -> None:
@@ -265,12 +289,19 @@ def test_a_provider_sets_an_edge_rule_and_a_wrong_name_or_value_is_told() -> Non
         assert part in message
 
 
+SETTING = '[[setting]]\nname = "x"\ntype = "days"\ndefault = 1\nmost = 31\nsays = "x"\nreason = "x"\ntouches = ["place"]\n'
+
+
 @pytest.mark.parametrize(("text", "expected"), [
     ("setting = ", "not valid TOML"),
-    ('[[setting]]\nnaem = "x"', 'setting[0].naem: unknown key; did you mean "name"?'),
-    ('[[setting]]\nname = "x"\ntype = "day"\ndefault = 1\nsays = ""\nreason = ""\ntouches = []', "must be days, places, flag"),
-    ('[[setting]]\nname = "x"\ntype = "days"\ndefault = 9\nsays = ""\nreason = ""\ntouches = []',
-     "out of its own range"),
+    ('[[setting]]\nnaem = "x"', 'setting 1, naem: is not a key here; did you mean "name"?'),
+    ('[[seting]]\nname = "x"', 'seting: is not a key here; did you mean "setting"?'),
+    (SETTING.replace('"days"', '"day"'), "setting 1 (x), type: must be one of 'days', 'places', 'flag'"),
+    (SETTING.replace("default = 1", "default = 90"), "setting x default: is out of its own range"),
+    (SETTING.replace("default = 1", 'default = "a"').replace('"days"', '"choice"'), "setting x choices: a choice needs its words"),
+    (SETTING.replace('"place"', '"plaice"'), 'setting x touches: plaice is not a measure; did you mean "place"?'),
+    (SETTING.replace("31", '"31"'), "setting 1 (x), most: must be a whole number."),
+    (SETTING + SETTING, "setting x: stands here 2 times"),
 ])
 def test_a_settings_file_with_a_mistake_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "settings.toml"
@@ -286,28 +317,66 @@ def test_a_campaign_is_asked_in_its_windows_and_without_dates_never() -> None:
     assert mapping.asked(campaigns, "2025-01").keys() == {"flu", "covid"}
 
 
-@pytest.mark.parametrize(("row", "expected"), [
-    ('id = "x"\ndisease = "flue"\ngroups = []\nverification = "x"', "disease: must be one of flu, covid"),
-    ('id = "x"\ndisease = "flu"\ngroups = ["resident"]\nverification = "x"', 'did you mean "residents"?'),
-    ('id = "x"\ndisease = "flu"\ngroups = []\nverification = "x"\ndoses_from = 2026-09-01', "both be dates"),
-    ('id = "x"\ndisease = "flu"\ngroups = []\nverification = "x"\ndoses_from = "a"\ndoses_to = "b"', "both be dates"),
-    ('id = "x"\ndisease = "flu"\ngroups = []\ndoses = 1', "doses: unknown key"),
+CAMPAIGN = ('[[campaign]]\nid = "x"\ndisease = "flu"\ntitle = "x"\ngroups = ["residents"]\nverification = "project"\nsource = []\n'
+            'doses_from = 2026-09-01\ndoses_to = 2027-03-31\nfirst_window = "2026-10"\nlast_window = "2027-03"\n')
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ('"flu"', '"flue"', "campaign 1 (x), disease: must be one of 'flu' or 'covid'."),
+    ('"residents"', '"resident"', "campaign 1 (x), groups 1: must be one of 'residents', 'direct'"),
+    ('"project"', '"sure"', "campaign 1 (x), verification: must be one of"),
+    ("doses_to = 2027-03-31\n", "", "campaign x: doses_from and doses_to must both be given"),
+    ('first_window = "2026-10"\n', "", "campaign x: first_window and last_window must both be given"),
+    ("doses_from = 2026-09-01\ndoses_to = 2027-03-31\n", "", "campaign x: it cannot be asked without doses_from"),
+    ("2027-03-31", "2026-03-31", "campaign x doses_to: lies before doses_from"),
+    ('"2027-03"', '"2026-03"', "campaign x last_window: lies before first_window"),
+    ('"2026-10"', '"2026-13"', "campaign 1 (x), first_window: must be a month such as 2026-11."),
+    ("2026-09-01", '"soon"', "campaign 1 (x), doses_from: must be a date such as"),
+    ("title", "titel", 'campaign 1 (x), titel: is not a key here; did you mean "title"?'),
+    ("[[campaign]]", "[[campagn]]", 'campagn: is not a key here; did you mean "campaign"?'),
+    ("[[campaign]]", CAMPAIGN + "[[campaign]]", "campaign x: stands here 2 times"),
+    ("id = ", "= ", "not valid TOML"),
 ])
-def test_a_campaign_with_a_mistake_is_refused(tmp_path: Path, row: str, expected: str) -> None:
+def test_a_campaign_with_a_mistake_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
     path = tmp_path / "campaigns.toml"
-    path.write_text("[[campaign]]\n" + row, "utf-8")
-    assert expected in refused(mapping.load_campaigns, path)
+    path.write_text(CAMPAIGN, "utf-8")
+    assert mapping.load_campaigns(path)[0].asks_in("2026-11")
+    path.write_text(CAMPAIGN.replace(old, new, 1), "utf-8")
+    message = refused(mapping.load_campaigns, path)
+    assert expected in message and message.startswith("campaigns.toml")
 
 
 def test_a_service_type_says_which_return_is_owed(tmp_path: Path) -> None:
-    assert mapping.care_types_owed(["Care home service with nursing"]) == (CareType.CARE_HOME,)
     both = ["domiciliary care service", "Care home service without nursing", "Hospice services"]
-    assert mapping.care_types_owed(both) == (CareType.CARE_HOME, CareType.HOME_CARE)
-    assert "did you mean" in refused(mapping.care_types_owed, ["Domicilary care service"])
+    assert owed_by_services(both, date(2026, 11, 8)).care_types == {CareType.CARE_HOME, CareType.HOME_CARE}
     path = tmp_path / "services.toml"
     path.write_text('[[service]]\nname = "x"\nreturn = "both"', "utf-8")
-    assert "service[0]" in refused(mapping.load_services, path)
-    assert "cannot be read" in refused(mapping.load_services, tmp_path / "none.toml")
+    message = refused(service_types, path)
+    assert "service 1 (x), return: must be one of 'care_home', 'home_care'" in message and "effective_from: is missing" in message
+    assert "cannot be read" in refused(service_types, tmp_path / "none.toml")
+
+
+SIDE_FILES = {"campaigns": mapping.load_campaigns, "settings": load_settings, "services": service_types, "nil": load_nil,
+              "drift": drift_kinds, "oddities": mapping.load_oddities}
+
+
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_no_key_or_heading_of_a_definitions_file_can_be_misspelt_unnoticed(tmp_path: Path, name: str) -> None:
+    """A heading with one letter wrong once left a whole campaign unread, and its items were not asked."""
+    text, load = (mapping.folder() / f"{name}.toml").read_text("utf-8"), SIDE_FILES[name]
+    path = tmp_path / f"{name}.toml"
+    spots = {m[2]: m for m in re.finditer(r"^(\[*)([a-z_]+)(?=\]|\s*=)", text, re.MULTILINE)}  # the last of each
+    assert spots
+    for spot in spots.values():
+        path.write_text(f"{text[:spot.start(2)]}x_{text[spot.start(2):]}", "utf-8")
+        assert f"x_{spot[2]}" in refused(load, path)
+    for spot in (m for word, m in spots.items() if m[1] == ""):
+        for value in ("7", "[[7]]", "{ x = 1 }", "2026-01-01"):
+            path.write_text(text[:spot.end()] + f" = {value} #" + text[spot.end():].replace('"""', "#"), "utf-8")
+            try:
+                load(path)
+            except DefinitionError as told:
+                assert path.name in str(told)
 
 
 def test_the_calendar_says_how_far_bank_holidays_are_published() -> None:
