@@ -22,6 +22,7 @@ def every_command() -> "Typer":
         look,
         operate,
         people,
+        proof,
         setting_up,
         sources,
         ways,

@@ -13,7 +13,7 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Write JSON Lines for tool
 @app.command()
 def status(as_json: JsonOpt = False) -> None:
     """Say where every return of this window stands and what the window is."""
-    from dscr_bridge import show, show_law
+    from dscr_bridge import assurance, show, show_law
     from dscr_bridge.returns import instant
 
     with the_bridge() as bridge:
@@ -34,6 +34,9 @@ def status(as_json: JsonOpt = False) -> None:
         console.print(show.standing(rows))
         for line in show_law.risks(bridge):
             console.print(line)
+        stale = assurance.standing(bridge).changed
+        if stale:
+            console.print(f"! Assurance documents are stale ({', '.join(stale)} changed): dscr-bridge assurance")
 
 
 @app.command()

@@ -247,22 +247,6 @@ def pause(
         typer.echo("It goes on." if end else "Paused. The window closes all the same, and a missed one counts.")
 
 
-@app.command()
-def evidence(
-    location: LocationArg,
-    month: MonthOpt = None,
-    care_type: CareTypeOpt = None,
-    into: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
-    folder: Annotated[bool, typer.Option("--folder", help="Write a folder instead of a zip.")] = False,
-) -> None:
-    """Write the evidence pack of a return, for a representation; it is checked offline with the program inside."""
-    from dscr_bridge import evidence as packs
-
-    with the_bridge() as bridge:
-        for one in chosen(bridge, location, care_type, month):
-            typer.echo(str(packs.write(bridge, one, into, as_zip=not folder)))
-
-
 def _one(bridge: "Bridge", location: str, care_type: str | None) -> "Obligation":
     from dscr_bridge.errors import ConfigError
 

@@ -1,25 +1,21 @@
 """What proves it: receipts, history with charts, the audit trail, the inspection page, the evidence pack."""
 
-import base64
-import hashlib
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, render_template, request, send_file
+from flask import Blueprint, Response, abort, render_template, request, send_file
 
 from dscr_bridge import evidence, mapping, receipt, sending
 from dscr_bridge.ledger import SETTLED, TAKEN
 from dscr_bridge.opening import SOFTWARE
 from dscr_bridge.returns import Obligation
 from dscr_bridge.web import charts, history
-from dscr_bridge.web.app import me, mine, my_return, signed_in, the_desk
+from dscr_bridge.web.app import me, mine, my_return, printable, signed_in, the_desk
 from dscr_bridge.web.wall import bricks_of
 
 pages = Blueprint("proof", __name__)
 EVENTS_ON_A_PAGE = 100
-_STYLE = re.compile(rb"<style>(.*?)</style>", re.S)
 
 
 @pages.get("/receipts")
@@ -47,7 +43,7 @@ def one_receipt(location_id: str, care_type: str, month: str) -> Response:
                                       name=location.name, wordings={i.id: i.title for i in edition.items})  # fmt: skip
     except KeyError:
         abort(404)
-    return _printable(receipt.page(document))
+    return printable(receipt.page(document))
 
 
 @pages.get("/location/<location_id>/<care_type>/history")
@@ -125,15 +121,6 @@ def inspection(location_id: str) -> Any:
         cases=[d for d in decisions if d.kind == "case"], contacts=desk.bridge.config.alerts.contact,
         now=desk.now(), software=SOFTWARE, sources=[desk.bridge.config.source_named(s) for s in location.sources],
     )  # fmt: skip
-
-
-def _printable(page: str) -> Response:
-    """Serve a page that carries its own style, allowing that very style and nothing else."""
-    body = page.encode()
-    found = _STYLE.search(body)
-    digest = base64.b64encode(hashlib.sha256(found[1]).digest()).decode() if found else ""
-    g.style_hash = f"sha256-{digest}"
-    return Response(body, content_type="text/html; charset=utf-8")
 
 
 def _rows(series: tuple[charts.Line, ...]) -> list[tuple[str, tuple[float | None, ...]]]:

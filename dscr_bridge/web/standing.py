@@ -3,14 +3,14 @@
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from dscr_bridge import cases, drill, enforcement, mapping, standings
+from dscr_bridge import assurance, cases, drill, enforcement, mapping, standings
 from dscr_bridge.config import Location, Provider
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import ObligationState
 from dscr_bridge.returns import CareType, Obligation
-from dscr_bridge.web.app import approvers_only, flash, me, mine, only, signed_in, the_desk
+from dscr_bridge.web.app import approvers_only, flash, me, mine, only, printable, signed_in, the_desk
 from dscr_bridge.web.desk import Desk
 from dscr_bridge.window import LONDON
 
@@ -58,6 +58,32 @@ def run_drill() -> Any:
     finally:
         desk.counting.release()
     return redirect(url_for("standing.sources"), 303)
+
+
+@pages.get("/assurance")
+@signed_in
+def assured() -> Any:
+    """List the documents of the provider's assurance, and say whether they still say what is."""
+    bridge = the_desk().bridge
+    return render_template("assurance.html", titles=assurance.TITLES, found=assurance.standing(bridge), person=me())
+
+
+@pages.post("/assurance")
+@only(lambda p: p.drills and not p.scope, "Only somebody who sees the whole configuration makes these documents.")
+def assure() -> Any:
+    """Make the documents anew."""
+    assurance.write(the_desk().bridge)
+    flash("good", "Made anew from the configuration as it is now.")
+    return redirect(url_for("standing.assured"), 303)
+
+
+@pages.get("/assurance/<name>")
+@only(lambda p: not p.scope, "These documents are about the whole installation.")
+def assured_one(name: str) -> Any:
+    """Show one document, as the configuration is now."""
+    if name not in assurance.TITLES:
+        abort(404)
+    return printable(assurance.page(the_desk().bridge, name))
 
 
 @pages.get("/enforcement")

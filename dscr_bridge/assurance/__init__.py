@@ -1,0 +1,83 @@
+"""What a provider's assurance needs, made from the live configuration: data flows, fields, retention, DPIA, hazards.
+
+Each document carries the mark of what it was made from.  As soon as configuration, connectors, definitions or software
+are others, it is stale: `standing` compares, and whoever looks at the pages or the status is told.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dscr_bridge import paper
+from dscr_bridge.assurance import facts, hazards, pages
+from dscr_bridge.assurance.kept import kept
+from dscr_bridge.assurance.questions import questions
+from dscr_bridge.ledger.chain import stamp
+from dscr_bridge.opening import Bridge
+
+__all__ = ["TITLES", "Standing", "folder", "page", "standing", "write"]
+
+_NOTE = "made.json"
+TITLES: Mapping[str, str] = {
+    "data-flow": "Data-flow record",
+    "fields": "Field inventory",
+    "retention": "Retention table",
+    "dpia": "DPIA starter",
+    "hazards": "Clinical-safety hazard log",
+}
+_MADE: Mapping[str, Callable[[Bridge], str]] = {
+    "data-flow": lambda b: pages.data_flow(facts.flows(b)),
+    "fields": lambda b: pages.fields(facts.fields(b)),
+    "retention": lambda b: pages.retention(kept(b)),
+    "dpia": lambda b: pages.dpia(questions(b)),
+    "hazards": lambda b: pages.hazards(hazards.log(b)),
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether the documents are there, when they were made, and whether they still say what is."""
+
+    made_at: datetime | None
+    basis: str
+    changed: tuple[str, ...]  # of what they were made from: configuration, connectors, definitions, software
+
+    @property
+    def is_stale(self) -> bool:
+        """Say whether they must be made anew: something they were made from is another now."""
+        return self.made_at is not None and bool(self.changed)
+
+
+def folder(bridge: Bridge) -> Path:
+    """Say where the documents are kept."""
+    return bridge.config.data_folder / "assurance"
+
+
+def write(bridge: Bridge, into: Path | None = None) -> list[Path]:
+    """Write all documents and the note of what they were made from, and give their paths.  Raises OSError."""
+    there = into or folder(bridge)
+    for name in TITLES:
+        paper.write_whole(there / f"{name}.html", page(bridge, name).encode())
+    note = {"made_at": stamp(bridge.world.now()), "parts": facts.parts(bridge)}
+    paper.write_whole(there / _NOTE, (json.dumps(note, indent=2) + "\n").encode())
+    return [there / f"{name}.html" for name in TITLES]
+
+
+def page(bridge: Bridge, name: str) -> str:
+    """Give one document as a printable page.  Raises KeyError for another name."""
+    body = _MADE[name](bridge)
+    head = pages.head(TITLES[name], bridge, facts.basis(facts.parts(bridge)))
+    return paper.page(TITLES[name], f"{head}\n{body}", simulated=False, style=pages.STYLE)
+
+
+def standing(bridge: Bridge, at: Path | None = None) -> Standing:
+    """Compare what the kept documents were made from with what is; `made_at` is none where there are none."""
+    now = facts.parts(bridge)
+    try:
+        note = json.loads(((at or folder(bridge)) / _NOTE).read_text("utf-8"))
+        made_at, then = datetime.fromisoformat(note["made_at"]), dict(note["parts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Standing(None, facts.basis(now), ())
+    return Standing(made_at, facts.basis(now), tuple(k for k in now if then.get(k) != now[k]))
