@@ -23,6 +23,7 @@ def every_command() -> "Typer":
         operate,
         people,
         proof,
+        service,
         setting_up,
         sources,
         ways,

@@ -12,6 +12,8 @@ import typer
 from dscr_bridge.cli.app import app, the_world
 
 if TYPE_CHECKING:
+    from dscr_bridge.daemon import Stopping
+    from dscr_bridge.health.pulse import Pulse
     from dscr_bridge.opening import Bridge
     from dscr_bridge.views.conformance import Report
 
@@ -19,17 +21,49 @@ if TYPE_CHECKING:
 @app.command()
 def run() -> None:
     """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
+    from dscr_bridge import daemon
+
+    run_until(daemon.Stopping())
+
+
+def run_until(stopping: "Stopping") -> None:
+    """Run as a daemon until `stopping` is set: the work, and beside it the pages, the health and the watchdog."""
     from dataclasses import replace
 
     from dscr_bridge import daemon
     from dscr_bridge.cli.app import load_config
+    from dscr_bridge.health.pulse import Pulse
     from dscr_bridge.opening import opened
+    from dscr_bridge.service.watchdog import watched
 
-    stopping = daemon.Stopping()
     config = load_config(keeps_running=True)
     world = replace(the_world(), sleep=stopping.sleep)
-    with opened(config, world) as bridge, pages_beside(bridge) as watched:
-        daemon.run(questions(watched), world.now, stopping)
+    # A bulk export may be made for so long, and everything else of a question takes its time too.
+    pulse = Pulse(60.0 * (max((s.limits.export_minutes for s in config.source), default=0) + 60))
+    with (
+        opened(config, world) as bridge,
+        pages_beside(bridge) as seen,
+        health_beside(bridge, pulse),
+        watched(pulse.beats),
+    ):
+        daemon.run(pulse.around(questions(seen), world.now), world.now, stopping)
+
+
+@contextmanager
+def health_beside(bridge: "Bridge", pulse: "Pulse") -> "Iterator[None]":
+    """Answer about health in a thread beside the daemon, where the configuration asks for it."""
+    if bridge.config.health is None:
+        yield
+        return
+    import time
+
+    from dscr_bridge import health
+    from dscr_bridge.health.ready import remembered
+
+    judge = remembered(lambda: health.readiness(bridge), time.monotonic, 5)
+    with health.served(bridge.config.health, health.answering(judge, pulse, bridge.config.data_folder)) as address:
+        typer.echo(f"Health: {address}/health/ready")
+        yield
 
 
 @contextmanager

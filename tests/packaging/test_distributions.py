@@ -38,11 +38,11 @@ def test_the_wheel_carries_the_definitions_the_connectors_and_no_tests(built: Pa
 
 @pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
 def test_an_installed_distribution_runs_the_demonstration(built: Path, tmp_path: Path, kind: str) -> None:
+    """Installed by the very script that the container file runs."""
     (distribution,) = built.glob(kind)
-    quietly([sys.executable, "-m", "venv", str(tmp_path / "venv")])
-    python = tmp_path / "venv" / "bin" / "python"
-    quietly([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt"),
-             str(distribution)])  # fmt: skip
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    quietly(["sh", str(ROOT / "deploy" / "install.sh"), str(distribution), str(tmp_path / "venv"), str(ROOT / "constraints.txt")],
+            env={**os.environ, "PATH": path})  # fmt: skip
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_", "VIRTUAL_ENV"))}
     away = tmp_path / "away"
     away.mkdir()
