@@ -39,13 +39,13 @@ def analyze(*words: str) -> "subprocess.CompletedProcess[str]":
 
 def test_systemd_verifies_the_unit_with_credentials_and_outside_folders(tmp_path: Path) -> None:
     unit = tmp_path / NAME
-    unit.write_text(unit_text(what(tmp_path, credentials=("care-record",), read=(Path("/home/rota/exports"), Path("/srv/x")))))
+    unit.write_text(unit_text(what(tmp_path, credentials=("care-record",), read=(Path("/home") / "rota" / "exports", Path("/srv/x")))))
     done = analyze("verify", "--man=no", str(unit))
     ours = [line for line in done.stderr.splitlines() if NAME in line]
     assert done.returncode == 0 and not ours, done.stderr
     text = unit.read_text()
     assert "LoadCredential=care-record:/etc/dscr-bridge/credentials/care-record" in text
-    assert "BindReadOnlyPaths=-/home/rota/exports" in text and "ProtectHome=tmpfs" in text and "/srv/x" not in text
+    assert f"BindReadOnlyPaths=-{Path('/home') / 'rota' / 'exports'}" in text and "ProtectHome=tmpfs" in text and "/srv/x" not in text
     assert "WatchdogSec=" in text and "Type=notify" in text
 
 
