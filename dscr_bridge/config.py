@@ -488,6 +488,14 @@ class Config(_Part):
             return self.ledger.secret_value()
         return self.ledger or self.data_folder / "ledger.sqlite"
 
+    def ledger_kind(self) -> str:
+        """Say what kind of database keeps the ledger, without its address."""
+        if self.ledger is None:
+            return "SQLite in the data folder"
+        if isinstance(self.ledger, Secret):
+            return "a database whose address is a secret"
+        return self.ledger.split(":", 1)[0]
+
     def source_named(self, name: str) -> Source:
         """Find a source by its name; raises KeyError."""
         return next(s for s in self.source if s.name == name)

@@ -86,7 +86,7 @@ def flows(bridge: Bridge) -> list[Flow]:
         found.append(Flow(f"CQC register ({place})", "the data folder", "public names and services", False,
                            "HTTPS" if config.cqc_register.url else "a file here", "public data"))  # fmt: skip
     found.append(Flow(here, "the ledger", "figures, states, decisions and who decided", False,
-                      config.ledger.split(":", 1)[0] if config.ledger else "SQLite in the data folder",
+                      config.ledger_kind(),
                       "rights of the owner alone; no column can hold a name of somebody cared for"))  # fmt: skip
     found += [_outwards(out) for out in (config.receiver, *config.fallback)]
     found += [
