@@ -374,6 +374,7 @@ class Contact(_Part):
     name: Annotated[str, Field(min_length=2, max_length=120)]
     role: Literal["manager", "group", "supplier"]
     to: Secret  # an Apprise address, for example mailtos://user:password@mail.example.org?to=jo@example.org
+    left: date | None = None  # the first day on which this person does not work here any more; the drill speaks of it
     locations: tuple[str, ...] = ()  # CQC location ids; every location when left out
     away: tuple[Away, ...] = ()
 
@@ -386,6 +387,14 @@ class Alerts(_Part):
     quiet_to: Annotated[time, BeforeValidator(_clock_time)] = time(7, 30)
     digest_at: Annotated[time, BeforeValidator(_clock_time)] = time(8, 30)
     alive: Secret | None = None  # an address that is called as long as all is well; its silence raises the alarm
+
+
+class PlatformUser(_Part):
+    """Somebody of the provider who has an account on Capacity Tracker: a deadline should never hang on one person."""
+
+    name: Annotated[str, Field(min_length=2, max_length=120)]
+    locations: tuple[str, ...] = ()  # CQC location ids; every location when left out
+    left: date | None = None  # the first day on which this person does not work here any more
 
 
 class CqcRegister(_Part):
@@ -458,6 +467,8 @@ class Config(_Part):
     health: Health | None = None  # none: `run` answers no questions about its health
     practice: Practice | None = None  # only with the sandbox
     alerts: Alerts = Alerts()
+    platform_user: tuple[PlatformUser, ...] = ()  # the drill wants at least two for every location
+    egress_check: Url | None = None  # an address that answers with the country of whoever asks, for the drill
     cqc_register: CqcRegister | None = None
     before_close: BeforeClose = BeforeClose()
     source: tuple[Source, ...] = ()

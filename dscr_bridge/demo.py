@@ -93,7 +93,7 @@ def on_records(records: Path, folder: Path) -> int:
     )
     with opened(configuration.load(path), World()) as bridge:
         stage.step(1, "The pull")
-        lines = drill.of_connections(bridge)[:1]
+        lines = list(drill.of_sources(bridge))[:1]
         stage.say(drill.shown(lines))
         drill.raise_first(lines)
         stage.step(2, "What can be counted from these records, and what cannot")

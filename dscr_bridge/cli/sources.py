@@ -53,3 +53,18 @@ def _grade(said: str | None) -> "Grade | None":
         return Grade(said.upper())
     except ValueError:
         raise typer.BadParameter("--at-least takes A, B, C or D.") from None
+
+
+contact_commands = typer.Typer(help="The people whom a return hangs on: are they still right?", no_args_is_help=True)
+app.add_typer(contact_commands, name="contacts")
+
+
+@contact_commands.command("confirm")
+def confirm(by: Annotated[str, typer.Option(help="Your name; it is kept in the ledger.")]) -> None:
+    """Say for this month that the contacts and the platform's users in the configuration are still right."""
+    from dscr_bridge import show
+    from dscr_bridge.drill import people
+
+    with the_bridge() as bridge:
+        made = people.confirm(bridge, by=by)
+        show.console().print(f"Recorded for {made[0].key}. The drill asks again next month, or when a list changes.")

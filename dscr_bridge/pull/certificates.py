@@ -45,7 +45,7 @@ def trust(source: Source, now: datetime) -> ssl.SSLContext:
 
     Raises ConfigError where a file cannot be used or our certificate has ended.
     """
-    context = _authorities(source.ca_file)
+    context = authorities(source.ca_file)
     if source.certificate is not None:
         ends = certificate_ends(source.certificate, now)
         if ends.days_left < 0:
@@ -63,7 +63,8 @@ def certificate_ends(said: Certificate, now: datetime) -> Ends:
     return Ends(at, (at - now).days)
 
 
-def _authorities(ca_file: Path | None) -> ssl.SSLContext:
+def authorities(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the machine's authorities, or a private one.  Raises ConfigError."""
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except (OSError, ssl.SSLError):

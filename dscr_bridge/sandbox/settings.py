@@ -22,6 +22,7 @@ def write_settings(
     secret.write_text(CLIENT_SECRET, "utf-8")
     secret.chmod(0o600)
     lines = ["# Four synthetic homes of two providers: SIMULATED.", 'data_folder = "data"', f'mode = "{mode}"']
+    lines += ["", *(f'[[platform_user]]\nname = "{name}"' for name in ("Sam Example", "Kit Example"))]
     lines += ["", "[receiver]", 'environment = "simulator"']
     lines += [f'channel = "receiver-api"\nurl = "{receiver_url}"', _login(receiver_url)] if receiver_url else []
     for home in expected.homes:

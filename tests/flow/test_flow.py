@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "declare": (),
     "verify items": ("edition", "verify", "all", "--by", PERSON),
     "approve": ("edition", "approve", "--by", PERSON),
+    "contacts": ("contacts", "confirm", "--by", PERSON),
     "drill": ("validate", "--connect"),
     "preview": ("preview", "Rose Cottage"),
     "figures": ("preview", "--json"),

@@ -1,8 +1,7 @@
 """The drill: try everything that a window needs before the window needs it, and send nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,23 +10,17 @@ from rich.text import Text
 
 from dscr_bridge import connector, mapping, worklist
 from dscr_bridge.config import Config, Location, Source
-from dscr_bridge.errors import BridgeError, DefinitionError, ReceiverUnavailable
+from dscr_bridge.drill import machine, network, people
+from dscr_bridge.drill.lines import Line, together, tried
+from dscr_bridge.errors import DefinitionError, ReceiverUnavailable
 from dscr_bridge.opening import Bridge, load_connector
 from dscr_bridge.reading import approved, counting_settings, read_sources
 from dscr_bridge.returns import Obligation
 from dscr_bridge.submit import Channel
 
-CLOCKS_AGREE_SECONDS = 30
+__all__ = ["Line", "check_file", "of_connections", "of_files", "of_sources", "raise_first", "shown"]
 
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was tried."""
-
-    what: str
-    says: str
-    failure: BridgeError | None = None
-    warning: bool = False
+CLOCKS_AGREE_SECONDS = network.CLOCKS_AGREE_SECONDS
 
 
 def check_file(path: Path) -> None:
@@ -46,15 +39,18 @@ def of_files(config: Config, opens_on: date) -> list[Line]:
     """Try the definitions of the window that opens then, the connectors and the settings of a configuration."""
     about = f"{_several(len(config.provider), 'provider')}, {_several(sum(1 for _ in config.locations()), 'location')}"
     lines = [Line("configuration", f"{about}, {_several(len(config.source), 'source')}; mode {config.mode}")]
-    lines.append(_tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
-    lines += _together("connectors", [_loaded(s) for s in config.source], "of every source load")
+    lines.append(tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
+    lines += together("connectors", [_loaded(s) for s in config.source], "of every source load")
     settled = [_settled(one) for _, one in config.locations() if one.settings]
-    return lines + (_together("settings", settled, "of every location are in range") if settled else [])
+    return lines + (together("settings", settled, "of every location are in range") if settled else [])
 
 
 def of_connections(bridge: Bridge) -> list[Line]:
-    """Read every source whole, log in to the receiver and read it, compare clocks; nothing is sent."""
-    return [*_sources(bridge), *_receiver(bridge), *_approvals(bridge)]
+    """Look at this machine and the network, read every source whole, log in to the receiver and read it, ask about
+    the people; nothing is sent.
+    """
+    return [*machine.lines(bridge), *network.lines(bridge), *of_sources(bridge), *_receiver(bridge),
+            *_approvals(bridge), *people.lines(bridge)]  # fmt: skip
 
 
 def shown(lines: Sequence[Line]) -> Table:
@@ -62,7 +58,9 @@ def shown(lines: Sequence[Line]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     for line in lines:
         mark = Text("✗", "red") if line.failure else Text("!", "yellow") if line.warning else Text("✓", "green")
-        table.add_row(mark, line.what, Text(line.failure.what if line.failure else line.says))
+        do = line.failure.do if line.failure else line.do
+        table.add_row(mark, line.what, Text(line.failure.what if line.failure else line.says).append(f" {do}", "dim")
+                      if do else Text(line.says))
     return table
 
 
@@ -74,17 +72,18 @@ def raise_first(lines: Sequence[Line]) -> None:
 
 
 def _loaded(source: Source) -> Line:
-    return _tried(f"connector of {source.name}", lambda: load_connector(source, mapping.load_codes()).title)
+    return tried(f"connector of {source.name}", lambda: load_connector(source, mapping.load_codes()).title)
 
 
 def _settled(location: Location) -> Line:
     def settle() -> str:
         return _several(len(mapping.resolve_settings(counting_settings(location))), "setting")
 
-    return _tried(f"settings of {location.name}", settle)
+    return tried(f"settings of {location.name}", settle)
 
 
-def _sources(bridge: Bridge) -> Iterator[Line]:
+def of_sources(bridge: Bridge) -> Iterator[Line]:
+    """Read every source whole and say what came, what was odd and what failed."""
     read = read_sources(bridge, [one.location_id for _, one in bridge.config.locations()], bridge.world.now())
     for records in read.records:
         received = ", ".join(f"{n:,} {_typed(what)}" for what, n in sorted(records.received.items()) if n)
@@ -105,7 +104,7 @@ def _receiver(bridge: Bridge) -> list[Line]:
     if bridge.channel is None:
         return [Line("receiver", "by hand: a crib sheet is made, a person enters it and confirms")]
     asked = [_standing(bridge, bridge.channel, o) for o in bridge.obligations(bridge.window())]
-    return _together("receiver", asked, "login accepted, every return can be read")
+    return together("receiver", asked, "login accepted, every return can be read")
 
 
 def _standing(bridge: Bridge, channel: Channel, obligation: Obligation) -> Line:
@@ -119,7 +118,7 @@ def _standing(bridge: Bridge, channel: Channel, obligation: Obligation) -> Line:
         return ""
 
     name = bridge.owing(obligation.location)[1].name
-    return _tried(f"receiver for {name}, {obligation.care_type.replace('_', ' ')}", ask)
+    return tried(f"receiver for {name}, {obligation.care_type.replace('_', ' ')}", ask)
 
 
 def _approvals(bridge: Bridge) -> list[Line]:
@@ -130,21 +129,8 @@ def _approvals(bridge: Bridge) -> list[Line]:
                if not approved(bridge, one.location_id, bridge.fingerprint(edition, one))]  # fmt: skip
     if not lacking:
         return [Line("approval", f"edition {edition.id} is approved by name and fingerprint for every location")]
-    says = f"edition {edition.id} is not approved yet for {', '.join(lacking)}: nothing goes by itself until it is"
-    return [Line("approval", says, warning=True)]
-
-
-def _together(what: str, lines: Sequence[Line], says: str) -> list[Line]:
-    """Say one sentence where all went well, else every line that did not."""
-    failed = [line for line in lines if line.failure is not None]
-    return failed or [Line(what, says)]
-
-
-def _tried(what: str, act: Callable[[], str]) -> Line:
-    try:
-        return Line(what, act())
-    except BridgeError as failure:
-        return Line(what, "", failure)
+    says = f"edition {edition.id} is not approved yet for {', '.join(lacking)}: nothing goes by itself until it is."
+    return [Line("approval", says, warning=True, do='Run: dscr-bridge edition approve --by "NAME"')]
 
 
 def _several(n: int, what: str) -> str:
