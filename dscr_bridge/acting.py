@@ -15,6 +15,7 @@ from dscr_bridge.ledger import Decision, Declared
 from dscr_bridge.opening import Bridge
 from dscr_bridge.preparing import Prepared
 from dscr_bridge.returns import Figure, ItemId, Level, Obligation, figures_sha256, number
+from dscr_bridge.submit import by_hand
 
 MOST_NOTE = 500
 
@@ -109,15 +110,26 @@ def last_said(bridge: Bridge, obligation: Obligation, item_id: str) -> tuple[str
 
 
 def confirm(
-    bridge: Bridge, obligation: Obligation, *, by: str, reference: str, entered_at: datetime, note: str | None = None
-) -> sending.Outcome:
+    bridge: Bridge, obligation: Obligation, *, by: str, reference: str, entered_at: datetime, note: str | None = None,
+    photo: bytes | None = None,
+) -> sending.Outcome:  # fmt: skip
     """Record that a person entered the return on the platform, and keep its receipt where there are figures for one.
 
-    Raises what `sending.confirm` raises.
+    `photo` is a picture or PDF of what the platform showed: it stays in the data folder, its fingerprint in the ledger.
+    Raises what `sending.confirm` and `by_hand.attach` raise.
     """
-    window = bridge.window_named(obligation.window)
-    ended = sending.confirm(obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at,
-                            by=named(by), window=window, note=note)  # fmt: skip
+    window, folder = bridge.window_named(obligation.window), bridge.config.data_folder / "attachments"
+    there = {one.name for one in folder.glob("*")}
+    kept = by_hand.attach(folder, obligation, photo) if photo is not None else None
+    try:
+        ended = sending.confirm(
+            obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at, by=named(by),
+            window=window, note=note, attached=vars(kept) if kept else None,
+        )  # fmt: skip
+    except BridgeError:
+        if kept is not None and kept.file not in there:  # nothing was recorded that speaks of it
+            (folder / kept.file).unlink(missing_ok=True)
+        raise
     if bridge.ledger.obligation(obligation).return_sha256 is not None:
         keep_receipt(bridge, obligation, window)
     return ended

@@ -62,7 +62,7 @@ def confirm(
     attach: Annotated[Path | None, typer.Option(help="A photo or PDF of what the platform showed.")] = None,
 ) -> None:
     """Record that a person entered a return on the platform by hand."""
-    from dscr_bridge import sending, show
+    from dscr_bridge import acting, show
     from dscr_bridge.errors import ConfigError
     from dscr_bridge.handing import keep_receipt
     from dscr_bridge.submit import by_hand
@@ -77,11 +77,10 @@ def confirm(
                 "Add --care-type care_home or --care-type home_care.",
             )
         entered = aware(at) if at else bridge.world.now()
-        window = bridge.window_named(owed[0].window)
-        kept = by_hand.attach(bridge.config.data_folder / "attachments", owed[0], attach) if attach else None
-        outcome = sending.confirm(owed[0], bridge.ledger, bridge.world, reference=reference, entered_at=entered,
-                                  by=by, window=window, note=note, attached=vars(kept) if kept else None)  # fmt: skip
-        written = keep_receipt(bridge, owed[0], window)
+        photo = by_hand.read_attachment(attach) if attach else None
+        outcome = acting.confirm(bridge, owed[0], by=by, reference=reference, entered_at=entered, note=note,
+                                 photo=photo)  # fmt: skip
+        written = keep_receipt(bridge, owed[0], bridge.window_named(owed[0].window))
         show.console().print(show.outcome(outcome))
         show.console().print(f"Receipt: {written.page}")
 

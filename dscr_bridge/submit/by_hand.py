@@ -150,20 +150,24 @@ MOST_ATTACHED = 20_000_000
 _PICTURES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"%PDF-": ".pdf"}
 
 
-def attach(folder: Path, obligation: Obligation, source: Path) -> Attached:
-    """Keep a copy of a photo (JPEG, PNG) or a PDF under a name of our own.
+def read_attachment(source: Path) -> bytes:
+    """Read a photo or PDF that a person names; empty where that is no file, or above 20 MB, which `attach` refuses."""
+    try:
+        return source.read_bytes() if source.stat().st_size <= MOST_ATTACHED else b""
+    except OSError:
+        return b""
+
+
+def attach(folder: Path, obligation: Obligation, content: bytes) -> Attached:
+    """Keep a photo (JPEG, PNG) or a PDF under a name of our own.
 
     Raises ConfigError for anything else, judged by its first bytes and never by its name, or above 20 MB.
     """
-    try:
-        content = source.read_bytes() if source.stat().st_size <= MOST_ATTACHED else b""
-    except OSError:
-        content = b""
     kind = next((ending for magic, ending in _PICTURES.items() if content.startswith(magic)), None)
-    if kind is None:
+    if kind is None or len(content) > MOST_ATTACHED:
         raise ConfigError(
             "The attachment", "it is not a JPEG, a PNG or a PDF of at most 20 MB.", "Nothing was recorded.",
-            "Take a photo or a screenshot of what the platform shows, and give its path.",
+            "Take a photo or a screenshot of what the platform shows, and give that.",
         )  # fmt: skip
     digest = hashlib.sha256(content).hexdigest()
     name = f"{obligation.id.replace('/', '-')}-{digest[:12]}{kind}"

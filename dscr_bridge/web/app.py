@@ -18,6 +18,7 @@ from dscr_bridge.config import Location, Provider, is_loopback
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.paper import in_words
 from dscr_bridge.returns import Obligation
+from dscr_bridge.submit.by_hand import MOST_ATTACHED
 from dscr_bridge.web import charts, words
 from dscr_bridge.web.access import Person, Session, still_holds
 from dscr_bridge.web.desk import Desk, obligation_of
@@ -140,6 +141,8 @@ def _guard() -> Response | None:
     if g.session is not None and not still_holds(g.session, desk.accounts):
         desk.door.let_out(g.session.id)
         g.session = None
+    if request.endpoint == "returns.confirm" and g.session is not None and g.session.person.approves:
+        request.max_content_length = MOST_BYTES + MOST_ATTACHED  # a photo may come with it
     if request.method not in ("GET", "HEAD", "OPTIONS") and not request.path.startswith("/api/"):
         _refuse_forged(desk, g.session)
     return None

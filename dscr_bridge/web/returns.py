@@ -1,5 +1,6 @@
 """One return: its figures and what stands in the way, the ninety-second month, and every act of a person."""
 
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -175,7 +176,7 @@ def confirm(location_id: str, care_type: str) -> Any:
 
     def act(obligation: Obligation) -> None:
         acting.confirm(the_desk().bridge, obligation, by=me().signs_as, reference=request.form.get("reference", ""),
-                       entered_at=_entered(), note=request.form.get("note") or None)  # fmt: skip
+                       entered_at=_entered(), note=request.form.get("note") or None, photo=_photo())  # fmt: skip
 
     return _do(location_id, care_type, "Confirmed. The bridge stops asking.", act)
 
@@ -233,6 +234,15 @@ def _count(obligation: Obligation) -> bool:
     finally:
         desk.counting.release()
     return True
+
+
+def _photo() -> bytes | None:
+    """Take the photo or PDF that came with a form; its name is never read, since it may name a person."""
+    sent = request.files.get("photo")
+    if sent is None:
+        return None
+    with closing(sent):
+        return sent.read() or None
 
 
 def _entered() -> datetime:

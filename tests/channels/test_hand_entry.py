@@ -6,9 +6,11 @@ decided, the hand moved, the keys pressed, the page waited for.
 
 import re
 
+import pytest
 from portal_site import ALL_SCREENS, EDITION, WINDOW, make_checked
 
 from dscr_bridge import enforcement, mapping
+from dscr_bridge.errors import ConfigError
 from dscr_bridge.returns import CareType, figures_sha256
 from dscr_bridge.submit import by_hand
 from dscr_bridge.submit.portal import load
@@ -65,3 +67,10 @@ def test_what_changed_since_last_time_is_marked_and_an_unknown_split_is_not_call
     assert figures_sha256(other) != figures_sha256(checked.checked)
     _, marked = sheet(CareType.CARE_HOME, previous=other)
     assert marked.count("changed</span>") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"GIF89a", b"%PDF-" + b"0" * by_hand.MOST_ATTACHED])
+def test_what_is_no_picture_or_is_too_large_is_not_kept(tmp_path, content):
+    with pytest.raises(ConfigError, match="not a JPEG, a PNG or a PDF of at most 20 MB"):
+        by_hand.attach(tmp_path, make_checked().checked.obligation, content)
+    assert not list(tmp_path.iterdir())

@@ -121,11 +121,16 @@ def test_every_act_is_done_without_any_script(browser: Any, serve: Any) -> None:
 
     _open(page, "I entered it on the platform")
     page.fill("#reference", "Saved 10:34")
+    photo = b"\x89PNG\r\n\x1a\n" + b"0" * 1_000_000
+    page.set_input_files("#photo", {"name": "Mrs Example.png", "mimeType": "image/png", "buffer": photo})
+    look(page, "confirm-320")
     page.get_by_role("button", name="Confirm").click()
     assert "Confirmed. The bridge stops asking" in page.content()
     look(page, "confirmed-320")
     page.get_by_role("link", name="Receipt", exact=True).click()
     assert "Jo Example (registered manager)" in page.content()
+    (kept,) = (site.bridge.config.data_folder / "attachments").iterdir()
+    assert kept.read_bytes() == photo and kept.name in page.content() and "Mrs Example" not in page.content()
 
     page.goto(f"{site.address}/location/{WILLOWS}/home_care/")
     _open(page, "There is nothing to report")

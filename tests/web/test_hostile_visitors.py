@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -245,6 +246,19 @@ def test_markup_in_every_text_that_people_can_write_stays_text(serve: Any) -> No
             assert raw not in answer.data, (path, raw)
         assert b"default-src 'none'" in answer.headers["Content-Security-Policy"].encode()
         assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+
+def test_a_photo_that_is_none_is_not_kept_and_nothing_is_confirmed(serve: Any) -> None:
+    site = serve()
+    client = in_by_token(site)
+    sent = {"csrf": csrf(client.get("/")), "reference": "Saved 10:34", "photo": (BytesIO(b"<html><script>"), "../../Mrs Example.png")}
+    client.post(f"{HOME}/confirm", data=sent)
+    assert "is not a JPEG, a PNG or a PDF" in client.get(HOME + "/").text
+    late = {**sent, "photo": (BytesIO(b"%PDF-1.7"), "x.pdf"), "day": "2026-10-02", "clock": "10:00"}
+    client.post(f"{HOME}/confirm", data=late)
+    assert "outside the reporting window" in client.get(HOME + "/").text
+    assert not list((site.bridge.config.data_folder / "attachments").glob("*"))
+    assert client.post(f"{HOME}/hold", data={"csrf": sent["csrf"], "note": "x" * 300_000}).status_code == 413
 
 
 def test_every_answer_carries_the_strict_headers(serve: Any) -> None:
