@@ -1,6 +1,7 @@
 """Commands about definitions: explain an item or a figure, compare two editions, rehearse one."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ from dscr_bridge.cli.app import app, chosen, the_bridge, the_world
 from dscr_bridge.cli.decide import edition_commands
 
 if TYPE_CHECKING:
-    from dscr_bridge.mapping import Edition, Rule
+    from dscr_bridge.mapping import Edition
 
 CareTypeOpt = Annotated[str | None, typer.Option(help="care_home or home_care, where the location owes both.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Write JSON for tools.")]
@@ -20,8 +21,8 @@ def explain(
     item: Annotated[
         str,
         typer.Argument(
-            help="An item id, for example ch_beds_occupied; list, rules or settings; codes (words that are on no "
-            "list); fixes (what to mend)."
+            help="An item, rule or setting, for example ch_beds_occupied, beds_within_capacity or agency_days; list, "
+            "rules or settings for all; codes (words that are on no list); fixes (what to mend)."
         ),
     ],
     edition: Annotated[str | None, typer.Option(help="An edition or its file; the one in force when left out.")] = None,
@@ -38,8 +39,12 @@ def explain(
     from dscr_bridge import mapping
 
     one = _edition(edition)
+    told = [mapping.explain_word(word, one) for word in (_ALL[item](one) if item in _ALL else [item])]
+    if as_json:
+        typer.echo("\n".join(json.dumps(part.document(), ensure_ascii=False, default=list) for part in told))
+        return
     words = {"list": _list, "rules": _rules, "settings": _settings}
-    typer.echo(words[item](one) if item in words else mapping.explain_item(item, one).text(), nl=False)
+    typer.echo(words[item](one) if item in words else told[0].text(), nl=False)
 
 
 @edition_commands.command("diff")
@@ -109,11 +114,10 @@ def _list(edition: "Edition") -> str:
 
 
 def _rules(edition: "Edition") -> str:
-    def weight(rule: "Rule") -> str:
-        return rule.level if rule.holds or rule.level != "warning" else "warning, holds nothing up"
+    from dscr_bridge import mapping
 
     return "".join(
-        f"{rule.number:>3} {rule.id} ({weight(rule)})\n"
+        f"{rule.number:>3} {rule.id} ({mapping.weight(rule)})\n"
         f"    {rule.says}\n    Why: {rule.reason}\n    Source: {rule.source}. For the {rule.fixed_by} to mend.\n"
         for rule in sorted(edition.rules, key=lambda r: r.number)
     )
@@ -129,3 +133,16 @@ def _settings(_edition: "Edition") -> str:
         f"{s.name} = {shown(s.default)} ({s.range})\n    {s.says}\n    Why: {s.reason}\n"
         for s in mapping.load_settings()
     )
+
+
+def _every_setting(_edition: "Edition") -> list[str]:
+    from dscr_bridge import mapping
+
+    return [setting.name for setting in mapping.load_settings()]
+
+
+_ALL: dict[str, Callable[["Edition"], list[str]]] = {
+    "list": lambda edition: [str(item.id) for item in edition.items],
+    "rules": lambda edition: [rule.id for rule in sorted(edition.rules, key=lambda rule: rule.number)],
+    "settings": _every_setting,
+}

@@ -24,15 +24,18 @@ CLOCKS_AGREE_SECONDS = network.CLOCKS_AGREE_SECONDS
 
 
 def check_file(path: Path) -> None:
-    """Check one edition, code list or connector folder by itself.  Raises DefinitionError."""
-    if path.is_dir() or path.name == "connector.toml":
-        connector.load(str(path if path.is_dir() else path.parent), national=mapping.load_codes())
-    elif path.parent.name == "codes":
-        mapping.load_code_list(path)
-    elif path.exists():
-        mapping.load_edition(path)
-    else:
+    """Check one definitions file, a folder of code lists or a connector folder by itself.  Raises DefinitionError."""
+    if not path.exists():
         raise DefinitionError(str(path), "there is no such file or folder.", "Nothing was checked.", "Mend the path.")
+    if path.name == "connector.toml" or (path / "connector.toml").exists():
+        connector.load(str(path if path.is_dir() else path.parent), national=mapping.load_codes())
+    elif path.is_dir() and list(path.glob("*.toml")):
+        mapping.load_codes(path)
+    elif path.is_dir():
+        raise DefinitionError(str(path), "it holds no connector.toml and no code list.", "Nothing was checked.",
+                              "Name a connector's folder, a folder of code lists, or a file.")  # fmt: skip
+    else:
+        mapping.check_file(path)
 
 
 def of_files(config: Config, opens_on: date) -> list[Line]:

@@ -16,6 +16,7 @@ from dscr_bridge.mapping.campaigns import (
     asked,
     load_campaigns,
 )
+from dscr_bridge.mapping.checking import check_file
 from dscr_bridge.mapping.code_file import check_digit_is_right
 from dscr_bridge.mapping.codes import Code, CodeList, load_code_list, load_codes
 from dscr_bridge.mapping.compare import Changed, Difference, compare
@@ -30,16 +31,18 @@ from dscr_bridge.mapping.edition import (
     folder,
     load_edition,
 )
+from dscr_bridge.mapping.examples import Example, load_examples
 from dscr_bridge.mapping.explain import Explanation, explain_item
+from dscr_bridge.mapping.explain_rules import RuleExplained, SettingExplained, explain_word, weight
 from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
 from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
 
 __all__ = [
-    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Explanation", "Item",
-    "Oddity", "Rule", "Setting", "asked", "check_digit_is_right", "compare",
-    "definitions_sql", "edition_for", "edition_ids", "edition_named", "explain_item", "fingerprint", "folder",
-    "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_oddities", "load_settings",
-    "oddity_of", "published_to", "resolve_settings",
+    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example", "Explanation", "Item",
+    "Oddity", "Rule", "RuleExplained", "Setting", "SettingExplained", "asked", "check_digit_is_right", "check_file",
+    "compare", "definitions_sql", "edition_for", "edition_ids", "edition_named", "explain_item", "explain_word",
+    "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_examples",
+    "load_oddities", "load_settings", "oddity_of", "published_to", "resolve_settings", "weight",
 ]  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Explain an item: the sentence of its definition, its wording and grade, the settings that move it, examples."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dscr_bridge.errors import DefinitionError
-from dscr_bridge.mapping.edition import Edition, Item
+from dscr_bridge.mapping.edition import Edition, Item, Rule
+from dscr_bridge.mapping.examples import Example, load_examples
 from dscr_bridge.mapping.mistakes import nearest
 from dscr_bridge.mapping.settings import Setting, Value, load_settings, resolve_settings
 
@@ -19,7 +20,7 @@ class Explanation:
     obtained: str                                  # how the figure is obtained, in a sentence
     settings: tuple[tuple[Setting, Value], ...]    # what can move it, and what each is set to
     rules: tuple[tuple[str, str], ...]             # number and id, and sentence, of each rule that names it
-    examples: tuple[str, ...]                      # the sentences of its worked examples
+    examples: tuple[Example, ...]                  # its worked examples
 
     def text(self) -> str:
         """Write it for a terminal."""
@@ -36,8 +37,32 @@ class Explanation:
             lines.append(f"  Answers    {', '.join(item.options)}")
         lines += [line for setting, value in self.settings for line in _setting_lines(setting, value)]
         lines += [f"  Rule       {rule}: {says}" for rule, says in self.rules]
-        lines += [f"  Example    {says}" for says in self.examples]
+        lines += [line for one in self.examples for line in self._example_lines(one)]
         return "\n".join(lines) + "\n"
+
+
+    def document(self) -> dict[str, Any]:
+        """Write it as plain JSON values."""
+        item = self.item
+        return {
+            "item": item.id, "edition": self.edition, "title": item.title, "says": item.says, "wording": item.wording,
+            "wording_note": item.wording_note, "grade": item.grade, "required": item.required, "type": item.type,
+            "unit": item.unit, "period": item.period, "obtained": self.obtained, "source": list(item.source),
+            "options": list(item.options),
+            "settings": [{"setting": setting.name, "value": value, "says": setting.says}
+                         for setting, value in self.settings],
+            "rules": [{"rule": rule, "says": says} for rule, says in self.rules],
+            "examples": [{"says": one.says, "records": one.records.splitlines(), "result": one.figures[item.id]}
+                         for one in self.examples],
+        }  # fmt: skip
+
+    def _example_lines(self, one: Example) -> list[str]:
+        return [f"  Example    {one.says} Result: {one.figures[self.item.id]}.", *record_lines(one)]
+
+
+def record_lines(example: Example) -> list[str]:
+    """Write the records of an example under it."""
+    return [f"             {'; '.join(example.records.splitlines())}"]
 
 
 def explain_item(item_id: str, edition: Edition, settings: Mapping[str, object] | None = None) -> Explanation:
@@ -51,8 +76,9 @@ def explain_item(item_id: str, edition: Edition, settings: Mapping[str, object] 
         ) from None  # fmt: skip
     values = resolve_settings(settings)
     moved_by = tuple((s, values[s.name]) for s in load_settings() if (item.count or item.sum or "") in s.touches)
-    named = tuple((f"{rule.number} {rule.id}", rule.says) for rule in edition.rules if item_id in _names(rule))
-    return Explanation(edition.id, item, obtained(item), moved_by, named, _examples(edition, item_id))
+    named = tuple((f"{rule.number} {rule.id}", rule.says) for rule in edition.rules if item_id in items_of(rule))
+    examples = tuple(one for one in load_examples(edition) if item_id in one.figures)
+    return Explanation(edition.id, item, obtained(item), moved_by, named, examples)
 
 
 def obtained(item: Item) -> str:
@@ -68,27 +94,13 @@ def obtained(item: Item) -> str:
     return "; ".join(parts)
 
 
-def _names(rule: object) -> set[str]:
-    words: set[str] = set()
-    for comparison in getattr(rule, "compare", ()):
-        words |= {*comparison.sum, *comparison.most}
-    for pair in getattr(rule, "equal", ()):
-        words |= set(pair)
-    for part in getattr(rule, "ratio", None) or ():
-        words |= set(part)
-    return words | set(getattr(rule, "between", ())) | set(getattr(rule, "touches", ())) | set(getattr(rule, "of", ()))
+def items_of(rule: Rule) -> set[str]:
+    """Give the items and words of the context that a rule looks at."""
+    words = {word for one in rule.compare for word in (*one.sum, *one.most)}
+    words |= {word for pair in (*rule.equal, *(rule.ratio or ())) for word in pair}
+    return words | {*rule.between, *rule.touches, *rule.of}
 
 
 def _setting_lines(setting: Setting, value: Value) -> list[str]:
     shown = ", ".join(value) if isinstance(value, tuple) else str(value).lower()
     return [f"  Setting    {setting.name} = {shown or 'none'} ({setting.range})", f"             {setting.says}"]
-
-
-def _examples(edition: Edition, item_id: str) -> tuple[str, ...]:
-    path = edition.path.with_suffix(".examples.toml")
-    if not path.exists():
-        return ()
-    rows = tomllib.loads(path.read_text("utf-8")).get("example", [])
-    return tuple(
-        f"{row['says']} Result: {row['figures'][item_id]}." for row in rows if item_id in row.get("figures", {})
-    )

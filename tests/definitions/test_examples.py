@@ -60,6 +60,9 @@ def test_every_counted_item_and_every_rule_has_its_examples(path) -> None:
     rows = [row for other, _, row in EXAMPLES if other == path]
     shown = {item for row in rows for item in row.get("figures", {})}
     assert {item.id for item in edition.items} == shown
+    moved = {item for row in rows for item, value in row.get("figures", {}).items() if value}
+    assert {item.id for item in edition.items} == moved  # a 0 alone would show nothing
+    assert len(mapping.load_examples(edition)) == len(rows)
     for rule in edition.rules:
         speaks = {bool(row.get("speaks")) for row in rows if row.get("rule") == rule.id}
         assert speaks == {True, False}, rule.id

@@ -115,8 +115,8 @@ WORDS = [
     (("preview", "--care-type", "home_care"), 10,
      "Location: it does not owe a return of that care type.\n"
      "Nothing was done. Give --care-type care_home or home_care as the configuration lists them."),
-    (("explain", "ch_beds_ocupied"), 11, '2024-04-26: ch_beds_ocupied is not an item of this edition; did you mean "ch_beds_occupied"?\n'
-                                         "Nothing was changed. Ask for an item by its id."),
+    (("explain", "ch_beds_ocupied"), 11, '2024-04-26: ch_beds_ocupied is not an item, rule or setting of this edition; did you mean "ch_beds_occupied"?\n'
+                                         "Nothing was changed. dscr-bridge explain list, rules and settings name them all."),
     (("declare", "Rose Cottage", "ch_beds_occupied", "nine", "--by", PERSON), 10,
      "Decision: the value must be a number.\nNothing was recorded. Give digits, without a unit."),
     (("windows", "--from", "2026", "--to", "2027"), 10,

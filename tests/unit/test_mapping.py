@@ -1,5 +1,6 @@
 """Mapping files: what ships is sound, and a file with any mistake is refused whole with the nearest valid word."""
 
+import json
 import re
 import shutil
 import tomllib
@@ -423,6 +424,84 @@ def test_an_item_is_explained_with_definition_settings_rules_and_examples() -> N
 def test_an_edition_without_worked_examples_is_explained_without_them(tmp_path: Path) -> None:
     edition = mapping.load_edition(edited(tmp_path))
     assert mapping.explain_item("ch_beds_occupied", edition).examples == ()
+
+
+def test_an_item_is_explained_with_the_records_of_its_examples() -> None:
+    told = mapping.explain_item("ch_staff_direct_care", mapping.edition_for(date(2026, 11, 8)))
+    assert "A nurse, a carer who also cooks (once, as a carer), a cook; a volunteer is not counted. Result: 1." in told.text()
+    assert "post n1 nurse; post w1 care; also post w1 noncare; post k1 noncare; post v1 volunteer" in told.text()
+    assert told.document()["examples"][0]["result"] == 1
+
+
+@pytest.mark.parametrize("edition_id", [*mapping.edition_ids(), "synthetic-2027-04-01"])
+def test_every_rule_is_explained_with_a_case_that_passes_and_one_in_which_it_speaks(edition_id: str) -> None:
+    edition = mapping.edition_named(edition_id)
+    for rule in edition.rules:
+        told = mapping.explain_word(rule.id, edition)
+        assert told == mapping.explain_word(str(rule.number), edition)
+        text = told.text()
+        assert text.startswith(f"{rule.number} {rule.id}: {rule.says}\n")
+        assert "\n  Passes     " in text and "\n  Speaks     " in text and rule.reason in text and rule.source in text
+        json.dumps(told.document())
+
+
+def test_a_rule_says_how_heavy_it_is_and_what_it_looks_at_in_the_order_of_the_return() -> None:
+    edition = mapping.edition_for(date(2026, 11, 8))
+    told = mapping.explain_word("beds_within_capacity", edition).document()
+    assert told["looks_at"][:2] == ["ch_beds_max_capacity", "ch_beds_occupied"]
+    weights = {mapping.weight(rule) for rule in edition.rules}
+    assert weights == {"error: stops the return", "note: shown", "warning: holds nothing up",
+                       "warning: holds the return until a named person accepts it"}
+    assert "sent after days: 8" in mapping.explain_word("stale_snapshot", edition).text()
+
+
+def test_a_setting_is_explained_with_what_it_moves_and_an_unknown_word_with_the_nearest() -> None:
+    edition = mapping.edition_for(date(2026, 11, 8))
+    text = mapping.explain_word("agency_days", edition).text()
+    assert text.startswith("agency_days = 7 (1 to 31 days)\n") and "Moves      ch_staff_direct_nurses" in text
+    assert mapping.explain_word("confirmed_none", edition).document()["default"] == ()
+    for setting in load_settings():
+        assert mapping.explain_word(setting.name, edition).text()
+    assert 'did you mean "beds_within_capacity"?' in refused(mapping.explain_word, "beds_in_capacity", edition)
+
+
+EXAMPLES = (mapping.folder() / "2024-04-26.examples.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ("ch_beds_max_capacity = 6", "ch_beds_max = 6", 'example 1 figures: ch_beds_max is no item of the edition; did you mean'),
+    ('rule    = "beds_within_capacity"', 'rule    = "beds_in_capacity"', "is no rule of the edition"),
+    ("says    =", "say     =", 'say: is not a key here; did you mean "says"?'),
+    ("figures = {", "settings = {", "shows neither figures nor a rule"),
+    ("figures = {", "settings = { agency_days = 90, agency_day = 3 }\nfigures = {", "settings: agency_days must be 1 to 31 days"),
+    ('speaks          = "error"', 'speaks          = "eror"', "speaks: must be one of 'error', 'warning' or 'note'"),
+    ('verified        = ["ch_visiting_accommodated"]', 'verified        = ["ch_visiting"]', "verified: ch_visiting is no item"),
+])
+def test_a_file_of_examples_with_a_mistake_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    edition = mapping.load_edition(edited(tmp_path))
+    assert old in EXAMPLES
+    path = tmp_path / "2024-04-26.examples.toml"
+    path.write_text(EXAMPLES, "utf-8")
+    assert mapping.load_examples(edition)
+    path.write_text(EXAMPLES.replace(old, new, 1), "utf-8")
+    assert expected in refused(mapping.load_examples, edition)
+    assert expected in refused(mapping.check_file, path)
+
+
+def test_every_file_of_definitions_can_be_checked_by_itself(tmp_path: Path) -> None:
+    """`validate` once took every file that was no code list for an edition."""
+    others = {"calendar", "contacts", "enforcement", "funnel", "register", "scenarios", "scenarios-in-fhir"}
+    for path in (*mapping.folder().glob("*.toml"), *(bundled.mappings() / "codes").glob("*.toml")):
+        if path.stem not in others:
+            mapping.check_file(path)
+    (tmp_path / "mine.toml").write_text("x = 1", "utf-8")
+    assert "it is no edition, no code list, and none of campaigns.toml" in refused(mapping.check_file, tmp_path / "mine.toml")
+    (tmp_path / "mine.toml").write_text("x = ", "utf-8")
+    assert "not valid TOML" in refused(mapping.check_file, tmp_path / "mine.toml")
+    (tmp_path / "mine.toml").write_text(LIST + 'code = [{ code = "a", to = "flue" }]', "utf-8")
+    assert "no record column takes flue" in refused(mapping.check_file, tmp_path / "mine.toml")
+    (tmp_path / "2030-01-01.examples.toml").write_text(EXAMPLES, "utf-8")
+    assert "2030-01-01.toml" in refused(mapping.check_file, tmp_path / "2030-01-01.examples.toml")
 
 
 def test_shipped_toml_files_are_read_by_a_plain_reader() -> None:
