@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from dscr_bridge import agenda, closing, due, freeze, log, sending
+from dscr_bridge import agenda, closing, due, freeze, going_live, log, sending
 from dscr_bridge.choosing import surely_nothing_sent
 from dscr_bridge.due import Act
 from dscr_bridge.errors import AlreadyAccepted, BridgeError, SubmissionRefused, WindowClosed
@@ -84,6 +84,7 @@ def send_by(
     """Send a prepared return by one channel and keep the receipt; where a portal stops, a crib sheet is made."""
     checked = prepared.required()
     require_nothing_personal(prepared)
+    going_live.require_live(bridge, prepared.obligation)
     try:
         outcome = sending.send(checked, bridge.ledger, channel, bridge.world, window=prepared.window,
                                owner=bridge.owner, software=SOFTWARE, late=late, correct=correct)  # fmt: skip
@@ -183,6 +184,8 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
             send(bridge, prepared, approved_by=stated.by if stated else None)
     elif channel is not None and channel.name == "portal" and _refused(bridge, obligation):
         return  # a screen that differs, or a log-in that was refused, is not tried again without a person
+    elif channel is not None and going_live.in_shadow(bridge, obligation.location):
+        bridge.ledger.held(obligation, going_live.REASON)
     elif channel is not None and bridge.config.mode == "review":
         bridge.ledger.prepared(prepared.figures, sending.return_document(prepared.passed))
     elif channel is not None and not approved(bridge, obligation.location, prepared.figures.fingerprint):

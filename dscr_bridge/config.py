@@ -439,6 +439,13 @@ class Practice(_Part):
         return self.clock + (datetime.now(UTC) - self.since)
 
 
+class Shadow(_Part):
+    """Run beside manual entry: nothing of a location is sent until a named person has signed off what agreed."""
+
+    windows: Annotated[int, Field(ge=1, le=12)] = 2  # that are compared before the sign-off
+    least_agreement: Annotated[float, Field(gt=0, le=1)] = 1.0  # the share of figures that have to be the same
+
+
 Hours = Annotated[float, Field(gt=0, le=168)]
 
 
@@ -465,6 +472,7 @@ class Config(_Part):
     calendar: Calendar = Calendar()
     pages: Pages | None = None  # none: `run` serves no pages; `serve` does with what stands here or the defaults
     health: Health | None = None  # none: `run` answers no questions about its health
+    shadow: Shadow | None = None  # none: a location is live as soon as it is configured
     practice: Practice | None = None  # only with the sandbox
     alerts: Alerts = Alerts()
     platform_user: tuple[PlatformUser, ...] = ()  # the drill wants at least two for every location

@@ -17,7 +17,7 @@ from dscr_bridge import connector, mapping, paper
 from dscr_bridge.config import Location, Secret
 from dscr_bridge.errors import ConfigError, ReturnHeld
 from dscr_bridge.ledger import Decision
-from dscr_bridge.opening import Bridge
+from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.returns import LocationId, Obligation, canonical
 
 BEGAN, OVERRIDDEN = "window_began", "window_override"
@@ -98,7 +98,10 @@ def parts(bridge: Bridge, location_id: LocationId) -> dict[str, Any]:
     _, location = bridge.owing(location_id)
     edition = mapping.edition_for(bridge.window().opens_on)
     key = _key(bridge)
-    found: dict[str, Any] = {"definitions": mapping.fingerprint(edition), "settings": _settings(location)}
+    found: dict[str, Any] = {
+        # An update of the program inside a window is a change too: nobody has seen what it counts otherwise.
+        "software": SOFTWARE, "definitions": mapping.fingerprint(edition), "settings": _settings(location),
+    }  # fmt: skip
     for name in location.sources:
         source = bridge.config.source_named(name)
         own = connector.fingerprint_bytes(bridge.connectors[name]) + canonical(source.settings)

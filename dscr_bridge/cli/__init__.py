@@ -15,6 +15,7 @@ def every_command() -> "Typer":
     from dscr_bridge.cli import (  # noqa: F401
         decide,
         definitions,
+        doctor,
         figures,
         keeping,
         kit,
@@ -26,6 +27,7 @@ def every_command() -> "Typer":
         service,
         setting_up,
         sources,
+        trial,
         ways,
     )
 

@@ -39,6 +39,7 @@ REASONS: Mapping[str, str] = {
     "held_by_person": "A person holds it: approve it to go on",
     "check_failed": "A check stands in the way: see the fix list",
     "edition_not_approved": "A named person must approve the definitions",
+    "in_shadow": "Runs in shadow mode: enter it by hand as before, and state it with shadow enter",
     "source_down": "A source does not answer; the bridge asks again",
     "source_failed": "A source refused or could not be read: ask its supplier",
     "window_closed": "The window closed without an accepted return",
