@@ -7,6 +7,8 @@ passes for every number of ten equal digits.  Links need not be mutual, so both 
 import sqlite3
 from collections.abc import Iterable
 
+Key = int
+
 _ONE_PERSON = ("follow_to_survivor", "survivor", "same")
 _PEOPLE = """
 CREATE TEMP TABLE person_group AS SELECT person_key, person_key AS survivor_key FROM (
@@ -41,11 +43,11 @@ def group_people(db: sqlite3.Connection, *, follow_see_also: bool) -> None:
     db.execute("CREATE INDEX person_group_survivor ON person_group (survivor_key)")
 
 
-def joined(pairs: Iterable[tuple[bytes, bytes]]) -> list[set[bytes]]:
+def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
     """Give the groups that the pairs make (union-find)."""
-    above: dict[bytes, bytes] = {}
+    above: dict[Key, Key] = {}
 
-    def top(key: bytes) -> bytes:
+    def top(key: Key) -> Key:
         above.setdefault(key, key)
         while above[key] != key:
             above[key] = above[above[key]]
@@ -54,13 +56,13 @@ def joined(pairs: Iterable[tuple[bytes, bytes]]) -> list[set[bytes]]:
 
     for one, other in pairs:
         above[top(one)] = top(other)
-    groups: dict[bytes, set[bytes]] = {}
+    groups: dict[Key, set[Key]] = {}
     for key in above:
         groups.setdefault(top(key), set()).add(key)
     return list(groups.values())
 
 
-def _by_number(db: sqlite3.Connection) -> Iterable[tuple[bytes, bytes]]:
-    first: dict[bytes, bytes] = {}
+def _by_number(db: sqlite3.Connection) -> Iterable[tuple[Key, Key]]:
+    first: dict[Key, Key] = {}
     for person, number in db.execute(_SAME_NUMBER):
         yield person, first.setdefault(number, person)

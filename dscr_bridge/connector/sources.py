@@ -87,9 +87,11 @@ def _codes(column: Filled, codes: Mapping[str, Codes]) -> Codes | None:
 
 def _noting(findings: Counter[Finding], resource: str, column: Filled) -> Callable[[str], None]:
     element = element_of(column)
+    made: dict[str, Finding] = {}
 
     def note(kind: str) -> None:
-        findings[Finding(kind, resource, element)] += 1
+        finding = made.get(kind) or made.setdefault(kind, Finding(kind, resource, element))
+        findings[finding] += 1
 
     return note
 

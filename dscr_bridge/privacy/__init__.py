@@ -1,6 +1,6 @@
 """What keeps persons out of figures: per-run keys, closed converters, and a guard over everything that leaves.
 
-    Keys(run_key).token(scope, realm, value) -> bytes       a keyed hash that lives for one run
+    Keys(run_key).token(scope, realm, value) -> int         a keyed hash that lives for one run
     Decoding(source, keys, as_at, sites, only_site, ...)    what every converter of one source needs to know
     resource_keys(decoding), reference_keys(decoding)       the key functions of the views
     converter(column, decoding, note, ...) -> Converter     raw value -> cell, by the column's kind

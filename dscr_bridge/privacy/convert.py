@@ -32,24 +32,31 @@ _TRUTH = {"yes": 1, "y": 1, "true": 1, "1": 1, "no": 0, "n": 0, "false": 0, "0":
 
 
 class Remembered(dict[Any, Cell]):
-    """A converter that remembers what it made of a value, as long as nothing about it was odd.
+    """A converter that remembers what it made of a value.
 
     It is a dictionary so that the views look values up instead of calling; a value seen for the first time is worked
-    out.  Oddities are worked out anew each time, because each is counted.
+    out.  What is odd about a value is noted each time that it comes, so such a value is kept apart with its oddity.
     """
 
-    def __init__(self, work: Callable[[Any], tuple[Cell, bool]]) -> None:
-        """Take what works out a cell and says whether to remember it; raises BadValue."""
+    def __init__(self, work: Callable[[Any], tuple[Cell, str]], note: Note) -> None:
+        """Take what works out a cell and names its oddity, or gives an empty word; it may raise BadValue."""
         super().__init__()
-        self._work = work
+        self._work, self._note = work, note
+        self._odd: dict[Any, tuple[Cell, str]] = {}
 
     def __missing__(self, raw: Any) -> Cell:
-        cell, plain = self._work(raw)
-        if plain:
-            if len(self) >= _REMEMBERED:
+        found = self._odd.get(raw)
+        if found is None:
+            if len(self) + len(self._odd) >= _REMEMBERED:
                 self.clear()
-            self[raw] = cell
-        return cell
+                self._odd.clear()
+            found = self._work(raw)
+            if not found[1]:
+                self[raw] = found[0]
+                return found[0]
+            self._odd[raw] = found
+        self._note(found[1])
+        return found[0]
 
     def __call__(self, raw: Any) -> Cell:
         """Convert as every converter does."""
@@ -103,18 +110,15 @@ def _dated(kind: Kind, decoding: Decoding, note: Note, order: DateOrder) -> Conv
     }[kind]  # fmt: skip
     of_period = kind in (Kind.START, Kind.END)
 
-    def work(raw: Any) -> tuple[Cell, bool]:
+    def work(raw: Any) -> tuple[Cell, str]:
         if type(raw) is not str:
             raise BadValue("bad_type")
         moment = read(raw.strip())
         if of_period and not plausible(moment, decoding.as_at):
-            note("date_out_of_range")
-            return None, False
-        if moment.ambiguous:
-            note("ambiguous_time")
-        return write(moment), not moment.ambiguous
+            return None, "date_out_of_range"
+        return write(moment), "ambiguous_time" if moment.ambiguous else ""
 
-    return Remembered(work)
+    return Remembered(work, note)
 
 
 def _keyed(decoding: Decoding, scope: str) -> Converter:
@@ -183,19 +187,16 @@ def _coded(column: Column, codes: Codes | None, note: Note) -> Converter:
     # A list checked at load gives nothing else; a list changed since then must not open the column.
     closed = frozenset(column.codes) or codes.canonical
 
-    def work(raw: Any) -> tuple[Cell, bool]:
+    def work(raw: Any) -> tuple[Cell, str]:
         if type(raw) is str:
             found = lookup(None, raw)
         elif type(raw) is tuple:
             found = fold(_pairs(raw))
         else:
             raise BadValue("bad_type")
-        if found in closed:
-            return found, True
-        note("unmapped")
-        return None, False
+        return (found, "") if found in closed else (None, "unmapped")
 
-    return Remembered(work)
+    return Remembered(work, note)
 
 
 def _pairs(raw: tuple[Any, ...]) -> list[tuple[str | None, str]]:

@@ -5,9 +5,11 @@ that people type when they do not know the number, and must never join two perso
 """
 
 import re
+from operator import mul
 from typing import NamedTuple
 
 _SHAPE = re.compile(r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}")
+_WEIGHTS = range(10, 0, -1)
 
 
 class NhsNumber(NamedTuple):
@@ -28,5 +30,6 @@ def nhs_number(text: str) -> NhsNumber | None:
 
 def check_digit_passes(digits: str) -> bool:
     """Say whether the tenth of ten digits is the check digit of the first nine."""
-    total = sum(int(d) * weight for d, weight in zip(digits, range(10, 1, -1), strict=False))
-    return (11 - total % 11) % 11 == int(digits[9])  # a result of 10 equals no digit
+    # With the weight 1 for the check digit itself; where it would have to be 10, no digit completes the sum.
+    total: int = sum(map(mul, map(int, digits), _WEIGHTS))
+    return total % 11 == 0

@@ -5,13 +5,13 @@ Logical ids are held only while a source is read, and only for the types that th
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dscr_bridge.connector import Connector, view_sources
 from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys
 from dscr_bridge.pull.history import History
-from dscr_bridge.tables import Cell, Finding, Records, Row
+from dscr_bridge.tables import RECORDS, Cell, Finding, Kind, Records, Row
 from dscr_bridge.views import CompiledViews, Page, Undecodable, compile_views
 from dscr_bridge.world import Witness
 
@@ -139,7 +139,8 @@ class Gathering:
             records.rows.setdefault(table, [])
         for view, table in self._table_of.items():
             rows, twice, differing = once(
-                [batch.rows[view] for batch in self._batches if view in batch.rows], self._one_row_each[view])
+                [batch.rows[view] for batch in self._batches if view in batch.rows], self._one_row_each[view],
+                _keys_of(table))
             resource = self._resource_of[view]
             contradicted = self._history.contradicted(view, rows)
             if contradicted:
@@ -170,32 +171,39 @@ def is_text(content: bytes) -> bool:
         return False
 
 
-def once(batches: Sequence[list[Row]], one_row_each: bool) -> tuple[list[Row], int, int]:
+def once(batches: Sequence[list[Row]], one_row_each: bool, keys: Collection[int]) -> tuple[list[Row], int, int]:
     """Give the rows with each resource once, how many came again, and how many of those said something else.
 
-    The first cell of a row is the key of its resource.  Where one resource came with different rows, the choice must
-    not depend on the order of arrival: the greatest rows stay.
+    The first cell of a row is the key of its resource; `keys` are the positions of all its keys.  Where one resource
+    came with different rows, the choice must not depend on the order of arrival: the greatest rows stay.
     """
     seen: set[Cell] = set()
     again: set[Cell] = set()
+    kept: list[Row] = []
     for rows in batches:
-        keys = {row[0] for row in rows}
-        again |= keys & seen
-        seen |= keys
-        if one_row_each and len(keys) < len(rows):
+        here = {row[0] for row in rows}
+        again |= here & seen
+        seen |= here
+        if len(here) == len(rows):  # the usual case: nothing can be told twice within these
+            kept += rows
+            continue
+        if one_row_each:
             again |= {key for key, n in Counter(row[0] for row in rows).items() if n > 1}
-    kept = [row for rows in batches for row in dict.fromkeys(rows) if row[0] not in again]
+        kept += dict.fromkeys(rows)
     if not again:
         return kept, 0, 0
+    kept = [row for row in kept if row[0] not in again]
     repeats = differing = 0
-    for told in _tellings(batches, again, one_row_each):
-        kept += max(told, key=lambda rows: [_order(row) for row in rows])
+    for told in _tellings(batches, again, one_row_each, keys):
+        kept += max(told, key=lambda rows: [_order(row, keys) for row in rows])
         repeats += len(told) - 1
         differing += any(rows != told[0] for rows in told)
     return kept, repeats, differing
 
 
-def _tellings(batches: Sequence[list[Row]], again: set[Cell], one_row_each: bool) -> Iterable[list[list[Row]]]:
+def _tellings(
+    batches: Sequence[list[Row]], again: set[Cell], one_row_each: bool, keys: Collection[int]
+) -> Iterable[list[list[Row]]]:
     told: dict[Cell, list[list[Row]]] = defaultdict(list)
     for rows in batches:
         here: dict[Cell, list[Row]] = defaultdict(list)
@@ -203,8 +211,12 @@ def _tellings(batches: Sequence[list[Row]], again: set[Cell], one_row_each: bool
             if row[0] in again:
                 here[row[0]].append(row)
         for key, mine in here.items():
-            told[key] += [[row] for row in mine] if one_row_each else [sorted(mine, key=_order)]
+            told[key] += [[row] for row in mine] if one_row_each else [sorted(mine, key=lambda row: _order(row, keys))]
     return told.values()
+
+
+def _keys_of(table: str) -> frozenset[int]:
+    return frozenset(n for n, column in enumerate(RECORDS[table].columns) if column.kind is Kind.KEY)
 
 
 def _unfolds(select: Mapping[str, Any]) -> bool:
@@ -212,6 +224,6 @@ def _unfolds(select: Mapping[str, Any]) -> bool:
     return "forEach" in select or "forEachOrNull" in select or "unionAll" in select or any(map(_unfolds, inner))
 
 
-def _order(row: Row) -> tuple[tuple[str, str], ...]:
+def _order(row: Row, keys: Collection[int]) -> tuple[tuple[str, str], ...]:
     # Keys differ from run to run, so they do not take part.
-    return tuple((type(cell).__name__, "" if isinstance(cell, bytes) else str(cell)) for cell in row)
+    return tuple((type(cell).__name__, "" if n in keys else str(cell)) for n, cell in enumerate(row))

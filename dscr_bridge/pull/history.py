@@ -2,7 +2,7 @@
 
 The rule: a stay that ended, or a dose that was given, more than a year and a day before the snapshot counts in no
 figure; the search plan never asks for it either.  Only a reading that holds many rows lets go of it.  Each counts as
-`long_past`, and eight bytes of its key are kept: a record that comes again and says that it is current contradicts
+`long_past`, and its key is kept: a record that comes again and says that it is current contradicts
 itself, and is then taken for past.
 """
 
@@ -26,7 +26,7 @@ class History:
         """Take the snapshot's instant, and the table and the resource type of each view."""
         self._before = (as_at - _LONG).strftime("%Y-%m-%d")
         self._tables, self._resources = tables, resources
-        self._let_go: dict[str, array[int]] = defaultdict(lambda: array("Q"))
+        self._let_go: dict[str, array[int]] = defaultdict(lambda: array("q"))
 
     def sift(self, rows: dict[str, list[Row]]) -> Counter[Finding]:
         """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were."""
@@ -62,4 +62,4 @@ class History:
 
 
 def _short(key: Cell) -> int:
-    return int.from_bytes(key[:8], "big") if isinstance(key, bytes) else hash(key) & 0xFFFF_FFFF_FFFF_FFFF
+    return key if isinstance(key, int) else hash(key)

@@ -11,7 +11,7 @@ from dscr_bridge.tables import Cell, Row
 
 Codings = list[tuple[str | None, str | None]]
 
-# Called with the raw value of a column that has one: text, a number, a truth value, a key (bytes, from
+# Called with the raw value of a column that has one: text, a number, a truth value, a key (a number, from
 # getResourceKey() and getReferenceKey()), a list of these when the column says `collection`, or `Codings` when
 # `ColumnSpec.codings`.  Never called with None or an empty list of codings.  Raises BadValue to reject the row.
 # A converter that is also a dict is looked up instead of called, lists as tuples, so that `__missing__` can convert

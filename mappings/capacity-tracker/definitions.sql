@@ -381,7 +381,7 @@ UNION ALL SELECT loc_key, 'care_home', 'stay_without_bed', loose FROM home WHERE
 UNION ALL SELECT h.loc_key, 'care_home', 'over_capacity', 1
 FROM home h JOIN (SELECT loc_key, COUNT(*) AS n FROM resident GROUP BY loc_key) r ON r.loc_key = h.loc_key
 WHERE r.n > h.capacity OR h.used > h.capacity
-UNION ALL SELECT c.loc_key, 'care_home', 'bed_assignment_open', COUNT(DISTINCT c.stay_key || c.bed_key)
+UNION ALL SELECT c.loc_key, 'care_home', 'bed_assignment_open', COUNT(DISTINCT c.stay_key || ' ' || c.bed_key)
 FROM bed_claim c LEFT JOIN bed_claim w ON w.stay_key = c.stay_key AND w.bed_key = c.bed_key AND (w.role = 'held' OR w.n = 1)
 WHERE c.role = 'active' AND c.n > 1 AND w.bed_key IS NULL GROUP BY c.loc_key
 -- A clash counts where the older stay is, since that is the record to mend; two records of one stay in one bed are none.

@@ -26,7 +26,7 @@ from dscr_bridge.opening import opened
 from dscr_bridge.reading import read_sources
 from dscr_bridge.sandbox import homes
 from dscr_bridge.sandbox.expected import Expected
-from dscr_bridge.tables import Records
+from dscr_bridge.tables import RECORDS, Cell, Kind, Records
 from dscr_bridge.world import world_at
 
 TOKEN, NUMBER = "Canary00001Zq", "9991234578"
@@ -182,8 +182,9 @@ def test_two_runs_share_no_key_and_the_care_record_is_asked_for_no_more_than_is_
     assert {"Encounter", "Patient", "Immunization"} <= asked.keys()
 
 
-def keys(records: list[Records]) -> set[bytes]:
-    return {cell for one in records for rows in one.rows.values() for row in rows for cell in row if isinstance(cell, bytes)}
+def keys(records: list[Records]) -> set[Cell]:
+    rows = [(RECORDS[table].columns, row) for one in records for table, rows in one.rows.items() for row in rows]
+    return {cell for columns, row in rows for column, cell in zip(columns, row, strict=True) if column.kind is Kind.KEY} - {None}
 
 
 def renamed(place: Place) -> None:

@@ -83,7 +83,7 @@ def test_nothing_but_closed_cells_comes_of_it(peer_data: Path, folder: str) -> N
                 if cell is None or column.kind in (Kind.INT, Kind.BOOL, Kind.DECIMAL):
                     assert cell is None or isinstance(cell, (int, float))
                 elif column.kind is Kind.KEY:
-                    assert isinstance(cell, bytes) and len(cell) == 16
+                    assert isinstance(cell, int) and -(2**63) <= cell < 2**63
                 elif column.kind is Kind.CODE:
                     assert cell in column.codes
                 else:

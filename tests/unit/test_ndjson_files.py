@@ -180,17 +180,17 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 2)), max_size=12),
+    st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.integers(0, 2)), max_size=12),
     st.integers(1, 5),
     st.randoms(),
 )
 @settings(max_examples=200, deadline=None)
 def test_what_stays_of_repeated_rows_depends_neither_on_order_nor_on_pages(
-    rows: list[tuple[bytes, int]], size: int, rng: Any
+    rows: list[tuple[int, int]], size: int, rng: Any
 ) -> None:
-    kept, repeats, _ = once([rows[i : i + size] for i in range(0, len(rows), size)], one_row_each=True)
+    kept, repeats, _ = once([rows[i : i + size] for i in range(0, len(rows), size)], one_row_each=True, keys={0})
     shuffled = rng.sample(rows, len(rows))
-    again, _, _ = once([shuffled], one_row_each=True)
+    again, _, _ = once([shuffled], one_row_each=True, keys={0})
     assert sorted(kept) == sorted(again)
     assert len(kept) == len({key for key, _ in rows}) and repeats + len(kept) >= len(Counter(rows))
 

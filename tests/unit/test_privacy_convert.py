@@ -103,7 +103,7 @@ def test_an_nhs_number_becomes_a_keyed_hash_that_is_the_same_however_it_is_writt
 @pytest.mark.parametrize("text", ["9999999999", "9434765918"])
 def test_a_placeholder_number_is_flagged_and_noted(text: str) -> None:
     cell, notes = read(Column("number_key", Kind.KEY), text, reads="nhs-number")
-    assert isinstance(cell, bytes)
+    assert isinstance(cell, int)
     assert notes == ["nhs_number_placeholder"]
     assert read(Column("placeholder", Kind.BOOL), text, reads="nhs-number-placeholder") == (1, [])
 
@@ -186,7 +186,7 @@ def test_no_text_of_a_record_comes_out_of_any_converter(raw: Any, column: Column
         assert bad.__cause__ is None
     else:
         assert not isinstance(cell, str)
-        assert CANARY.encode() not in (cell if isinstance(cell, bytes) else b"")
+        assert not isinstance(cell, bytes)
     assert CANARY not in json.dumps(notes)
 
 
