@@ -1,11 +1,13 @@
 """Compile views: from sources to a decoder and row functions, once, at load."""
 
+import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dscr_bridge.views.decode import Decoder
+from dscr_bridge.views.decode import Decoder, Shapes
 from dscr_bridge.views.definition import Place
-from dscr_bridge.views.generate import Bind, generate
+from dscr_bridge.views.generate import Bind, Written, write
 from dscr_bridge.views.interpret import Evaluator
 from dscr_bridge.views.plan import PlannedSelect, PlannedView, check_leaves, plan_view
 from dscr_bridge.views.shapes import ColumnSpec, Page, ReferenceKey, ResourceKey, Sink, ViewSource
@@ -64,23 +66,58 @@ def compile_views(
     `lenient` reads elements that FHIR R4 does not have as absent, as the official tests expect; connectors are
     compiled without it, so that a misspelt element is found at load.  Raises DefinitionError.
     """
-    roots: dict[str, Node] = {}
-    planned = [plan_view(source, roots, lenient) for source in views]
-    places = {s.name: Place(s.found_in, s.name) for s in views}
-    check_leaves(planned, places)
-    evaluator = Evaluator(resource_key, _references(planned, reference_key))
+    blueprint = _blueprint(tuple(views), lenient)
+    planned = [plan.with_converters(source.convert) for plan, source in zip(blueprint.plans, views, strict=True)]
+    evaluator = Evaluator(resource_key, {of: References(of, reference_key) for of in blueprint.wanted})
     readers: dict[str, tuple[Bind, Sequence[str]]] = {}
-    sources: dict[str, str] = {}
-    for resource in roots:
+    for resource, written in blueprint.written.items():
         of = [view for view in planned if view.resource == resource]
-        bind, sources[resource] = generate(resource, of, evaluator)
-        readers[resource] = bind, [view.name for view in of]
+        readers[resource] = written.bound(of, evaluator), [view.name for view in of]
 
     def learn(urn: str, resource: str, logical_id: str) -> None:
         for references in evaluator.references.values():
             references.learn(urn, resource, logical_id)
 
-    return CompiledViews(tuple(planned), Decoder(roots, readers, learn), evaluator, roots, sources)
+    decoder = Decoder(blueprint.shapes, readers, learn)
+    sources = {resource: written.source for resource, written in blueprint.written.items()}
+    return CompiledViews(tuple(planned), decoder, evaluator, blueprint.shapes.roots, sources)
+
+
+@dataclass(frozen=True)
+class _Blueprint:
+    """What compiling views gives that no run changes."""
+
+    plans: tuple[PlannedView, ...]
+    shapes: Shapes
+    wanted: frozenset[str | None]  # the types of which references are read
+    written: Mapping[str, Written]
+
+
+_MADE: OrderedDict[object, _Blueprint] = OrderedDict()
+_KEPT = 32  # more than the connectors of any configuration; a forgotten one is made again
+
+
+def _blueprint(views: tuple[ViewSource, ...], lenient: bool) -> _Blueprint:
+    """Plan and write views, or take what was made of the same ones before.  Raises DefinitionError."""
+    # Code differs by whether a converter is called or looked up, so that is part of what a view is.
+    same = [(v.name, v.definition, {n: isinstance(c, dict) for n, c in v.convert.items()}, sorted(v.needed), v.layout,
+             v.found_in) for v in views]  # fmt: skip
+    key = lenient, json.dumps(same, sort_keys=True, default=str)
+    found = _MADE.get(key)
+    if found is None:
+        found = _MADE[key] = _made(views, lenient)
+        if len(_MADE) > _KEPT:
+            _MADE.popitem(last=False)
+    return found
+
+
+def _made(views: Sequence[ViewSource], lenient: bool) -> _Blueprint:
+    roots: dict[str, Node] = {}
+    plans = tuple(plan_view(source, roots, lenient) for source in views)
+    check_leaves(list(plans), {s.name: Place(s.found_in, s.name) for s in views})
+    written = {resource: write(resource, [p for p in plans if p.resource == resource]) for resource in roots}
+    # The converters of the run that happened to be first are not kept: they know its locations.
+    return _Blueprint(tuple(p.with_converters({}) for p in plans), Shapes(roots), _wanted(plans), written)
 
 
 def read_columns(source: ViewSource) -> tuple[ColumnSpec, ...]:
@@ -93,9 +130,8 @@ def read_columns(source: ViewSource) -> tuple[ColumnSpec, ...]:
     return tuple(column.spec for column in sorted(columns, key=lambda column: column.position))
 
 
-def _references(views: Sequence[PlannedView], key: ReferenceKey) -> dict[str | None, References]:
-    wanted = {step.wanted for view in views for step in _steps(view) if isinstance(step, ReferenceStep)}
-    return {of: References(of, key) for of in wanted}
+def _wanted(views: Sequence[PlannedView]) -> frozenset[str | None]:
+    return frozenset(step.wanted for view in views for step in _steps(view) if isinstance(step, ReferenceStep))
 
 
 def _steps(view: PlannedView) -> list[Step]:

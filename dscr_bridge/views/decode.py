@@ -89,26 +89,35 @@ class _RawBundle(msgspec.Struct, tag_field="resourceType", tag="Bundle", gc=Fals
     entry: list[msgspec.Raw] | None = None
 
 
-class Decoder:
-    """Decodes what the views of one set of connectors read."""
+class Shapes:
+    """The types that a tree of elements decodes as, built once however many runs decode with them."""
 
-    def __init__(
-        self,
-        roots: Mapping[str, Node],
-        readers: Mapping[str, tuple[Bind, Sequence[str]]],
-        learn: Callable[[str, str, str], None],
-    ) -> None:
-        """Build the decoders; `readers` gives for each resource its reader and the names of its views."""
-        self._roots, self._readers, self._learn = roots, readers, learn
+    def __init__(self, roots: Mapping[str, Node]) -> None:
+        """Build a Struct for every resource type, and the decoder of any one of them."""
         types = structs(roots) | {"OperationOutcome": OperationOutcome}
         entry: Any = msgspec.defstruct("Entry", [("resource", union(types) | None, None)], gc=False)
-        self._bundle: Any = msgspec.defstruct(
+        self.roots = roots
+        self.bundle: Any = msgspec.defstruct(
             "Bundle",
             [("type", str | None, None), ("total", int | None, None), ("link", list[Link] | None, None),
              ("entry", list[entry] | None, None)],
             tag_field="resourceType", tag="Bundle", gc=False,
         )  # fmt: skip
-        self._one = msgspec.json.Decoder(union(types | {"Bundle": self._bundle}))
+        self.one = msgspec.json.Decoder(union(types | {"Bundle": self.bundle}))
+
+
+class Decoder:
+    """Decodes what the views of one set of connectors read."""
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        readers: Mapping[str, tuple[Bind, Sequence[str]]],
+        learn: Callable[[str, str, str], None],
+    ) -> None:
+        """Take the shapes; `readers` gives for each resource its reader and the names of its views."""
+        self._roots, self._readers, self._learn = shapes.roots, readers, learn
+        self._bundle, self._one = shapes.bundle, shapes.one
         self._raw_bundle = msgspec.json.Decoder(_RawBundle)
 
     def lines(self, block: bytes, sink: Sink) -> None:

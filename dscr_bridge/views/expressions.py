@@ -9,7 +9,6 @@ from typing import Any
 
 from dscr_bridge.views import steps, values
 from dscr_bridge.views.elements import family
-from dscr_bridge.views.interpret import Evaluator
 from dscr_bridge.views.project import attribute
 from dscr_bridge.views.steps import Node, Step, looks_outside
 
@@ -20,15 +19,14 @@ Body = Callable[[str, str], Lines]  # the item's name and the indentation -> lin
 class Expressions:
     """Writes the expressions of one resource type; `names` is what the generated code may use."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
-        """Start with the runtime functions and no generated ones."""
+    def __init__(self) -> None:
+        """Start with the runtime functions and no generated ones; those of a run are bound later."""
         self.names: dict[str, Any] = {
             "compare": values.compare, "compare_all": values.compare_all, "only": values.only, "plain": values.plain,
             "boolean": values.boolean, "calculate": values.calculate, "boundary": values.boundary,
-            "join": values.join, "several": _several, "number": _number, "evaluate": evaluator.step,
-            "resource_key": evaluator.resource_key, "repeated": evaluator.repeated,
+            "join": values.join, "several": _several, "number": _number,
         }  # fmt: skip
-        self.evaluator = evaluator
+        self.references_by_name: dict[str, str | None] = {}
         self.functions: Lines = []
         self.count = 0
         self.in_function = False
@@ -112,7 +110,12 @@ class Expressions:
 
     def references(self, step: steps.ReferenceKey) -> str:
         """Give the name of the remembered keys of references to the wanted type."""
-        return self.constant(self.evaluator.references[step.wanted], "R")
+        for name, wanted in self.references_by_name.items():
+            if wanted == step.wanted:
+                return name
+        name = self.fresh("R")
+        self.references_by_name[name] = step.wanted
+        return name
 
     def at(self, base: Step, place: int, x: str) -> str:
         """Write the item at a position."""

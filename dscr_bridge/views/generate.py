@@ -1,9 +1,14 @@
 """Write the rows of all views of one resource type as one Python function, and compile it.
 
+What is written depends on the views alone, so it is written once; what belongs to one run (its keys, its converters
+that count oddities) is bound to the code by name.
+
 The code that runs is made of this room's words only: names of elements and literals of the views, never a record.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from dscr_bridge.tables import Row
@@ -24,9 +29,34 @@ Then = Callable[[str], Lines]  # indentation -> lines
 _DEEPEST = 19  # indentations up to which no block can be nested too deeply for Python
 
 
-def generate(resource: str, views: Sequence[PlannedView], evaluator: Evaluator) -> tuple[Bind, str]:
-    """Give the function that binds a sink and gives the reader of resources, and its source."""
-    writer = _Writer(resource, evaluator)
+@dataclass(frozen=True)
+class Written:
+    """The code of one resource type, and which of its names stand for something of a run."""
+
+    source: str
+    code: CodeType
+    names: Mapping[str, Any]
+    converters: Mapping[str, tuple[str, str]]  # of the column of a view
+    references: Mapping[str, str | None]       # the remembered keys of references to the wanted type
+    views: Mapping[str, str]                   # those that the slower evaluator reads
+
+    def bound(self, views: Sequence[PlannedView], evaluator: Evaluator) -> Bind:
+        """Give the function that binds a sink and gives the reader of resources, for the run of these views."""
+        of = {view.name: view for view in views}
+        convert = {(view.name, c.spec.name): c.convert for view in views for c in view.every_column()}
+        names = {**self.names, "evaluator": evaluator, "evaluate": evaluator.step, "repeated": evaluator.repeated,
+                 "resource_key": evaluator.resource_key}  # fmt: skip
+        names |= {name: convert[column] for name, column in self.converters.items()}
+        names |= {name: evaluator.references[wanted] for name, wanted in self.references.items()}
+        names |= {name: of[view] for name, view in self.views.items()}
+        exec(self.code, names)  # noqa: S102  (made of definitions, see above)
+        bind: Bind = names["bind"]
+        return bind
+
+
+def write(resource: str, views: Sequence[PlannedView]) -> Written:
+    """Write the function that binds a sink and gives the reader of resources."""
+    writer = _Writer(resource)
     body = [line for number, view in enumerate(views) for line in writer.view(view, number)]
     source = "\n".join(
         [
@@ -41,25 +71,28 @@ def generate(resource: str, views: Sequence[PlannedView], evaluator: Evaluator) 
         ]
     )
     names = writer.write.names | {"AT": tuple(writer.elements), "BadValue": BadValue, "evaluate_view": evaluate_view}
-    exec(compile(source, f"<views of {resource}>", "exec"), names)  # noqa: S102  (made of definitions, see above)
-    bind: Bind = names["bind"]
-    return bind, source
+    code = compile(source, f"<views of {resource}>", "exec")
+    return Written(source, code, names, writer.converters, writer.write.references_by_name, writer.evaluated)
 
 
 class _Writer:
     """Writes the views of one resource type."""
 
-    def __init__(self, resource: str, evaluator: Evaluator) -> None:
-        self.resource, self.write = resource, Expressions(evaluator)
+    def __init__(self, resource: str) -> None:
+        self.resource, self.write = resource, Expressions()
         self.elements: list[str] = []
+        self.converters: dict[str, tuple[str, str]] = {}
+        self.evaluated: dict[str, str] = {}
+        self.current = ""  # the view that is being written
 
     def view(self, view: PlannedView, number: int) -> Lines:
         """Write one view for the resource `x`; one that is nested too deeply is evaluated instead."""
+        self.current = view.name
         lines = ["   try:", *self.criteria(view, number), *self.catch("   ")]
         if max(len(line) - len(line.lstrip()) for line in lines) > _DEEPEST and not _compiles(lines):
-            self.write.names[f"V{number}"] = view
-            self.write.names["evaluator"] = self.write.evaluator
-            return [f"   evaluate_view(V{number}, x, evaluator, append_{number}, reject)"]
+            name = self.write.fresh("W")
+            self.evaluated[name] = view.name
+            return [f"   evaluate_view({name}, x, evaluator, append_{number}, reject)"]
         return lines
 
     def criteria(self, view: PlannedView, number: int) -> Lines:
@@ -141,7 +174,8 @@ class _Writer:
     def converted(self, column: PlannedColumn, cell: str) -> str:
         """Write the conversion of a value; a converter that remembers is looked up."""
         convert: object = column.convert
-        name = self.write.constant(convert, "V")
+        name = self.write.fresh("V")
+        self.converters[name] = self.current, column.spec.name
         if not isinstance(convert, dict):
             return f"{name}({cell})"
         return f"{name}[tuple({cell})]" if column.spec.codings or column.spec.collection else f"{name}[{cell}]"

@@ -1,7 +1,7 @@
 """The plan of a view: its selects with every path resolved, and what becomes of each column."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from dscr_bridge.errors import DefinitionError
 from dscr_bridge.views import definition
@@ -58,6 +58,30 @@ class PlannedView:
     names: tuple[str, ...]
     layout: tuple[int | None, ...]  # for each cell of a row, the position of its column
     cells: tuple[str, ...]          # the names of the cells
+
+    def every_column(self) -> Iterator[PlannedColumn]:
+        """Give the columns of all selects, and of all parts of unions."""
+        for select in self.selects:
+            yield from _every_column(select)
+
+    def with_converters(self, convert: Mapping[str, Converter]) -> "PlannedView":
+        """Give the same plan with the converters of another run."""
+        return replace(self, selects=tuple(_with_converters(s, convert) for s in self.selects))
+
+
+def _every_column(select: PlannedSelect) -> Iterator[PlannedColumn]:
+    yield from select.columns
+    for inner in (*select.selects, *select.unions):
+        yield from _every_column(inner)
+
+
+def _with_converters(select: PlannedSelect, convert: Mapping[str, Converter]) -> PlannedSelect:
+    return replace(
+        select,
+        columns=tuple(replace(c, convert=convert.get(c.spec.name)) for c in select.columns),
+        selects=tuple(_with_converters(s, convert) for s in select.selects),
+        unions=tuple(_with_converters(s, convert) for s in select.unions),
+    )
 
 
 def plan_view(source: ViewSource, roots: dict[str, Node], lenient: bool) -> PlannedView:
