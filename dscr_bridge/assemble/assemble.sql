@@ -325,14 +325,19 @@ CREATE TEMP TABLE t_bed_in AS SELECT bed_key FROM bed;
 CREATE UNIQUE INDEX t_bed_in_key ON t_bed_in (bed_key);
 
 -- Where the end of a stay is not believed, neither is that of the bed that it says to have left with it.
+CREATE TEMP TABLE t_doubted AS
+SELECT src, stay_key, MAX(told_end_at) AS told_end_at FROM t_stay GROUP BY stay_key, src
+HAVING MAX(state = 'unresolved');
+CREATE UNIQUE INDEX t_doubted_key ON t_doubted (stay_key, src);
+
 INSERT INTO stay_bed
 SELECT DISTINCT stay_key, bed_key, CASE WHEN doubted AND role = 'past' THEN 'active' ELSE role END, start_at,
        CASE WHEN doubted THEN NULL ELSE end_at END
 FROM (SELECT u.stay_key, m.bed_key, u.role, COALESCE(u.start_at, s.start_at) AS start_at, COALESCE(u.end_at, s.end_at) AS end_at,
-             s.state = 'unresolved' AND u.end_at >= (SELECT MAX(t.told_end_at) FROM t_stay t
-                                                     WHERE t.stay_key = u.stay_key AND t.src = u.src) AS doubted
+             s.state = 'unresolved' AND u.end_at >= d.told_end_at AS doubted
       FROM t_use u JOIN t_means m ON m.src = u.src AND m.place_key = u.place_key
-      JOIN t_stay_in s ON s.stay_key = u.stay_key JOIN t_bed_in b ON b.bed_key = m.bed_key);
+      JOIN t_stay_in s ON s.stay_key = u.stay_key JOIN t_bed_in b ON b.bed_key = m.bed_key
+      LEFT JOIN t_doubted d ON d.stay_key = u.stay_key AND d.src = u.src);
 
 INSERT INTO reservation
 SELECT r.res_key, r.loc, b.bed_key, r.places, r.strength, r.made_at, r.start_at, r.end_at

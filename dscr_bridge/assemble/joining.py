@@ -79,6 +79,7 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
         (e.location, item, number.get(s, -1), place) for e in locations
         for item, order in e.precedence.items() for place, s in enumerate(order)])
     db.executemany("INSERT INTO source_read VALUES (?, ?)", [(number[r.source], r.read_at or None) for r in records])
+    db.execute("BEGIN")  # one transaction: else every row is one
     for table in RECORDS.values():
         columns = ", ".join(f'"{name}"' for name in table.names)
         db.execute(f'CREATE TEMP TABLE "r_{table.name}" (src, {columns})')
@@ -87,6 +88,7 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
             # Names and the number are this module's own.
             db.executemany(f'INSERT INTO "r_{table.name}" VALUES ({number[one.source]}, {marks})',  # noqa: S608
                            one.rows.get(table.name, ()))
+    db.execute("COMMIT")
     db.execute("CREATE INDEX temp.r_organisation_key ON r_organisation (organisation_key, src)")
     db.execute("CREATE INDEX temp.r_person_key ON r_person (person_key)")
 

@@ -37,6 +37,7 @@ def prepare(
     for (name,) in db.execute("SELECT name FROM temp.sqlite_master WHERE type = 'table'").fetchall():
         db.execute(f'DROP TABLE temp."{name}"')
     _make_parameters(db, edition, window, as_at, settings, asked)
+    db.execute("CREATE INDEX IF NOT EXISTS person_by_key ON person (person_key, survivor_key)")
     db.executescript(mapping.definitions_sql())
     for name in _INDEXED:
         db.execute(f'CREATE INDEX temp."{name}_by_location" ON "{name}" (loc_key)')
