@@ -10,7 +10,7 @@ Words = tuple[str, ...]
 class Part(BaseModel):
     """A part of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def _one_or_more(value: Any) -> Any:

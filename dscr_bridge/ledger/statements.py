@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from dscr_bridge.ledger import schema
 
@@ -104,7 +104,11 @@ def _stamped(at: Any) -> Any:
 
 
 def _insert(table: Table, dialect: str) -> Any:
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # as slow to load as the half of a command, and most have no PostgreSQL
+
+    return postgresql.insert(table)
 
 
 def _key(table: Table) -> list[str]:

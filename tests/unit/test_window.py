@@ -1,6 +1,8 @@
 """The reporting window: published windows, computed ends, an independent calendar, clock changes, leap days."""
 
+import importlib
 import itertools
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
-from dscr_bridge.window import named_window, published_to, window_at, window_for, windows_between
+from dscr_bridge.window import _bank_holidays, named_window, published_to, window_at, window_for, windows_between
 
 # Published by Dorset Council (notices of 3 November 2023, 3 January 2024, 28 June 2024) and by Oxfordshire County
 # Council (text approved by DHSC, January 2025).
@@ -205,3 +207,11 @@ def test_a_calendar_that_cannot_be_read_is_refused(text, tmp_path: Path):
         path.write_text(text)
     with pytest.raises(DefinitionError, match=r"calendar\.toml"):
         published_to(path)
+
+
+def test_the_bank_holidays_are_the_same_whether_or_not_the_other_countries_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "holidays.countries", raising=False)
+    alone = _bank_holidays.__wrapped__(2027)
+    assert "holidays.countries" not in sys.modules
+    importlib.import_module("holidays.countries")
+    assert _bank_holidays.__wrapped__(2027) == alone and date(2027, 12, 27) in alone
