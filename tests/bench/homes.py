@@ -128,13 +128,13 @@ def _concept(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code}]}
 
 
-def write(folder: Path, homes: int) -> dict[str, dict[str, int]]:
-    """Write `homes` homes below a folder, one file a type, and give their answers by CQC location id."""
+def write(folder: Path, homes: int, first: int = 0) -> dict[str, dict[str, int]]:
+    """Write `homes` homes below a folder, from number `first`, one file a type; gives their answers by location id."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: (folder / f"{kind}.ndjson").open("w", encoding="utf-8") for kind in TYPES}
     answers = {}
     try:
-        for n in range(homes):
+        for n in range(first, first + homes):
             resources, answers[location_id(n)] = home(n)
             for one in resources:
                 files[one["resourceType"]].write(json.dumps(one, separators=(",", ":")) + "\n")

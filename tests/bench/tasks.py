@@ -4,115 +4,125 @@ CPU and wall seconds are those of the work, without interpreter start and import
 """
 
 import json
-import re
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import baselines, pages
+from tests.bench.baselines import Work
+from tests.bench.measure import taken
+
 AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
 
 
-def orjson_loads(folder: Path) -> Callable[[], object]:
-    """Parse every line with orjson and do nothing with it: the yardstick."""
-    import orjson
-
-    def work() -> None:
-        for path in sorted(folder.glob("*.ndjson")):
-            with path.open("rb") as file:
-                for line in file:
-                    orjson.loads(line)
-
-    return work
-
-
-def json_loads(folder: Path) -> Callable[[], object]:
-    """The same with the standard library."""
-
-    def work() -> None:
-        for path in sorted(folder.glob("*.ndjson")):
-            with path.open("rb") as file:
-                for line in file:
-                    json.loads(line)
-
-    return work
-
-
-def bridge(folder: Path) -> Callable[[], object]:
+def bridge(folder: Path) -> Work:
     """From NDJSON bytes to every figure of every home, as the flow does it: pull, assemble, count; answers checked."""
     return _bridge(folder, through="count")
 
 
-def bridge_pull(folder: Path) -> Callable[[], object]:
+def bridge_pull(folder: Path) -> Work:
     """Only the first room of it: bytes to rows."""
     return _bridge(folder, through="pull")
 
 
-def bridge_assemble(folder: Path) -> Callable[[], object]:
+def bridge_assemble(folder: Path) -> Work:
     """The first two rooms of it: bytes to the canonical tables."""
     return _bridge(folder, through="assemble")
 
 
-def _bridge(folder: Path, through: str) -> Callable[[], object]:
+def _bridge(folder: Path, through: str) -> Work:
     from dscr_bridge import connector, mapping
-    from dscr_bridge.assemble import Entry, assemble
     from dscr_bridge.config import Source
-    from dscr_bridge.count import count
     from dscr_bridge.privacy import Decoding, Keys
     from dscr_bridge.pull import ndjson_files, pull
-    from dscr_bridge.returns import CareType, LocationId
+    from dscr_bridge.returns import LocationId
     from dscr_bridge.world import World
 
     answers: dict[str, dict[str, int]] = json.loads((folder / "answers.json").read_text("utf-8"))
     codes = mapping.load_codes()
     source = Source(name="record", connector="uk-core-fhir", folder=folder)
     loaded = connector.load("uk-core-fhir", national=codes)
-    edition, campaigns = mapping.edition_for(AS_AT.date()), mapping.load_campaigns()
+    figures = counting(answers)
     _ = ndjson_files
-    sites = {one: LocationId(one) for one in answers}
 
     def work() -> None:
+        sites = {one: LocationId(one) for one in answers}
         decoding = Decoding(source="record", keys=Keys(bytes(32)), as_at=AS_AT, sites=sites)
         records = pull(source, loaded, decoding, codes, World(now=lambda: AS_AT))
-        if through == "pull":
-            return
-        entries = [Entry(one, (CareType.CARE_HOME,), ("record",)) for one in sites.values()]
+        if through != "pull":
+            figures(records, through)
+
+    return work
+
+
+def one_process(folder: Path) -> Work:
+    """From the bytes of several exports to every figure, one export after the other."""
+    parts = [_bridge(part, through="count") for part in sorted(folder.glob("part-*"))]
+    return lambda: [part() for part in parts]
+
+
+def two_processes(folder: Path) -> Work:
+    """The same with the exports spread over two processes; nothing but figures would have to come back."""
+    from multiprocessing import get_context
+
+    parts = [_bridge(part, through="count") for part in sorted(folder.glob("part-*"))]
+    halves = [parts[0::2], parts[1::2]]
+
+    def work() -> None:
+        context = get_context("fork")
+        workers = [context.Process(target=lambda half=half: [part() for part in half]) for half in halves]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if any(worker.exitcode for worker in workers):
+            raise SystemExit("a part failed")
+
+    return work
+
+
+def counting(answers: dict[str, dict[str, int]]) -> Callable[[Any, str], None]:
+    """Give what takes records through the canonical tables to every figure; ends the program where one is wrong."""
+    from dscr_bridge import mapping
+    from dscr_bridge.assemble import Entry, assemble
+    from dscr_bridge.count import count
+    from dscr_bridge.returns import CareType, LocationId
+
+    edition, campaigns = mapping.edition_for(AS_AT.date()), mapping.load_campaigns()
+
+    def work(records: Any, through: str = "count") -> None:
+        entries = [Entry(LocationId(one), (CareType.CARE_HOME,), ("record",)) for one in answers]
         waist = assemble([records], entries, {}, AS_AT)
-        if through == "assemble":
-            return
         wrong = []
-        for one, right in answers.items():
+        for one, right in answers.items() if through == "count" else ():
             ret = count(waist, edition, LocationId(one), CareType.CARE_HOME, "2026-11", AS_AT, campaigns=campaigns)
             found = {str(f.item): f.value for f in ret.figures}
             wrong += [(one, item, found[item], n) for item, n in right.items() if found[item] != n]
+        waist.close()
         if wrong:
             raise SystemExit(f"wrong figures: {wrong[:5]}")
 
     return work
 
 
-def _peak_mb() -> float:
-    # Not getrusage: its peak counts what the parent held before this program replaced it.
-    found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text("ascii"))
-    return int(found[1]) / 1024 if found else float("nan")
+def _named(those: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    return {one.__name__: one for one in those}
 
 
-TASKS: dict[str, Callable[[Path], Callable[[], Any]]] = {
-    f.__name__: f for f in (orjson_loads, json_loads, bridge, bridge_pull, bridge_assemble)
-}
+TASKS = _named((
+    baselines.orjson_loads, baselines.json_loads, baselines.msgspec_skip, baselines.fhir_resources,
+    baselines.fhirpathpy, baselines.duckdb, bridge, bridge_pull, bridge_assemble, pages.orjson_pages, one_process,
+    two_processes,
+))  # fmt: skip
 
 
 def main() -> None:
     """Run one task and print what it took."""
-    task, folder = TASKS[sys.argv[1]], Path(sys.argv[2])
-    work = task(folder)
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    took = {"task": sys.argv[1], "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-    took["peak_mb"] = _peak_mb()
-    sys.stdout.write(json.dumps(took) + "\n")
+    task, folder = sys.argv[1], Path(sys.argv[2])
+    work = pages.bridge_pages(folder, counting) if task == "bridge_pages" else TASKS[task](folder)
+    sys.stdout.write(json.dumps({"task": task} | taken(work)) + "\n")
 
 
 if __name__ == "__main__":
