@@ -478,6 +478,7 @@ class Config(_Part):
     platform_user: tuple[PlatformUser, ...] = ()  # the drill wants at least two for every location
     egress_check: Url | None = None  # an address that answers with the country of whoever asks, for the drill
     cqc_register: CqcRegister | None = None
+    code_lists: Path | None = None  # a folder of code lists that add codes to the shipped ones, for a newer release
     before_close: BeforeClose = BeforeClose()
     source: tuple[Source, ...] = ()
     provider: Annotated[tuple[Provider, ...], Field(min_length=1)]
@@ -642,6 +643,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     return config.model_copy(
         update={
             "data_folder": at(config.data_folder),
+            "code_lists": at(config.code_lists),
             "ledger": named(config.ledger) if isinstance(config.ledger, Secret) else config.ledger,
             "source": sources,
             "pages": pages,

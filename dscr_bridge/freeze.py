@@ -98,9 +98,10 @@ def parts(bridge: Bridge, location_id: LocationId) -> dict[str, Any]:
     _, location = bridge.owing(location_id)
     edition = mapping.edition_for(bridge.window().opens_on)
     key = _key(bridge)
+    defined = mapping.fingerprint(edition, more_codes=bridge.config.code_lists)
     found: dict[str, Any] = {
         # An update of the program inside a window is a change too: nobody has seen what it counts otherwise.
-        "software": SOFTWARE, "definitions": mapping.fingerprint(edition), "settings": _settings(location),
+        "software": SOFTWARE, "definitions": defined, "settings": _settings(location),
     }  # fmt: skip
     for name in location.sources:
         source = bridge.config.source_named(name)

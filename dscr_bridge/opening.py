@@ -56,8 +56,8 @@ class Bridge:
 
     @cached_property
     def codes(self) -> Mapping[str, mapping.CodeList]:
-        """The national code lists."""
-        return mapping.load_codes()
+        """The national code lists, with what the configuration adds to them."""
+        return mapping.load_codes(more=self.config.code_lists)
 
     @cached_property
     def connectors(self) -> Mapping[str, "Connector"]:
@@ -142,7 +142,7 @@ class Bridge:
     def fingerprint(self, edition: mapping.Edition, location: Location) -> str:
         """Fingerprint everything that decides a location's figures: what a person approves."""
         used = [connector.fingerprint_bytes(self.connectors[name]) for name in location.sources]
-        return mapping.fingerprint(edition, used, location.settings)
+        return mapping.fingerprint(edition, used, location.settings, self.config.code_lists)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The drill: try everything that a window needs before the window needs it, and send nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -43,7 +43,10 @@ def of_files(config: Config, opens_on: date) -> list[Line]:
     about = f"{_several(len(config.provider), 'provider')}, {_several(sum(1 for _ in config.locations()), 'location')}"
     lines = [Line("configuration", f"{about}, {_several(len(config.source), 'source')}; mode {config.mode}")]
     lines.append(tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
-    lines += together("connectors", [_loaded(s) for s in config.source], "of every source load")
+    lists = tried("code lists", lambda: f"{len(mapping.load_codes(more=config.code_lists))} lists, with yours added")
+    lines += [lists] if config.code_lists is not None else []
+    codes = mapping.load_codes(more=None if lists.failure else config.code_lists)
+    lines += together("connectors", [_loaded(s, codes) for s in config.source], "of every source load")
     settled = [_settled(one) for _, one in config.locations() if one.settings]
     return lines + (together("settings", settled, "of every location are in range") if settled else [])
 
@@ -74,8 +77,8 @@ def raise_first(lines: Sequence[Line]) -> None:
             raise line.failure
 
 
-def _loaded(source: Source) -> Line:
-    return tried(f"connector of {source.name}", lambda: load_connector(source, mapping.load_codes()).title)
+def _loaded(source: Source, codes: Mapping[str, mapping.CodeList]) -> Line:
+    return tried(f"connector of {source.name}", lambda: load_connector(source, codes).title)
 
 
 def _settled(location: Location) -> Line:

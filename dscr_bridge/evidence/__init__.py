@@ -83,8 +83,9 @@ def _definitions(case: Case) -> Iterator[tuple[str, bytes]]:
     yield f"definitions/{edition.path.name}", edition.path.read_bytes()
     for name in ("definitions.sql", "settings.toml", "campaigns.toml", "calendar.toml", "enforcement.toml"):
         yield f"definitions/{name}", (mapping.folder() / name).read_bytes()
-    for path in sorted((bundled.mappings() / "codes").glob("*.toml")):
-        yield f"definitions/codes/{path.name}", path.read_bytes()
+    for folder, codes in (("codes", bundled.mappings() / "codes"), ("more-codes", case.bridge.config.code_lists)):
+        for path in mapping.code_files(codes) if codes else ():
+            yield f"definitions/{folder}/{path.name}", path.read_bytes()
 
 
 def _receipt(case: Case) -> dict[str, Any] | None:

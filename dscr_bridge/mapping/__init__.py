@@ -38,11 +38,12 @@ from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
 from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
 
 __all__ = [
-    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example", "Explanation", "Item",
-    "Oddity", "Rule", "RuleExplained", "Setting", "SettingExplained", "asked", "check_digit_is_right", "check_file",
-    "compare", "definitions_sql", "edition_for", "edition_ids", "edition_named", "explain_item", "explain_word",
-    "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes", "load_edition", "load_examples",
-    "load_oddities", "load_settings", "oddity_of", "published_to", "resolve_settings", "weight",
+    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example", "Explanation",
+    "Item", "Oddity", "Rule", "RuleExplained", "Setting", "SettingExplained", "asked", "check_digit_is_right",
+    "check_file", "code_files", "compare", "definitions_sql", "edition_for", "edition_ids", "edition_named",
+    "explain_item", "explain_word", "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes",
+    "load_edition", "load_examples", "load_oddities", "load_settings", "oddity_of", "published_to",
+    "resolve_settings", "weight",
 ]  # fmt: skip
 
 
@@ -52,15 +53,18 @@ def definitions_sql() -> str:
 
 
 def fingerprint(
-    edition: Edition, connectors: Iterable[bytes] = (), settings: Mapping[str, object] | None = None
+    edition: Edition, connectors: Iterable[bytes] = (), settings: Mapping[str, object] | None = None,
+    more_codes: Path | None = None,
 ) -> str:
     """Fingerprint everything that decides a figure (SHA-256, hexadecimal).
 
-    It covers the edition, definitions.sql, the settings and their defaults, the campaigns, the code lists, the bytes
-    of the connectors in use and the provider's own settings.  The order of connectors does not matter.
+    It covers the edition, definitions.sql, the settings and their defaults, the campaigns, the code lists and those
+    of the folder `more_codes`, the bytes of the connectors in use and the provider's own settings.  The order of
+    connectors does not matter.
     """
     files = [folder() / name for name in ("definitions.sql", "settings.toml", "campaigns.toml")]
-    files += sorted(path for path in (bundled.mappings() / "codes").iterdir() if path.is_file())
+    files += code_files(bundled.mappings() / "codes")
+    files += code_files(more_codes) if more_codes is not None else []
     whole = hashlib.sha256(bytes.fromhex(edition.sha256))
     for path in files:
         stood = path.stat()
@@ -68,6 +72,14 @@ def fingerprint(
     for part in (*sorted(connectors), json.dumps(dict(settings or {}), sort_keys=True, default=list).encode()):
         whole.update(hashlib.sha256(part).digest())
     return whole.hexdigest()
+
+
+def code_files(codes: Path) -> list[Path]:
+    """Give the files of a folder of code lists, the releases beside them too: what decides which code means what.
+
+    A folder that is not there has none; to load it is refused.
+    """
+    return sorted(path for path in codes.iterdir() if path.is_file()) if codes.is_dir() else []
 
 
 @lru_cache(maxsize=256)  # asked for every location; a changed file is another key

@@ -3,7 +3,7 @@
 Codes are compared by system and code, never by display or text.  An unknown code is never guessed and never shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,18 +74,26 @@ class CodeList:
         return self.fold_order.index(to) if to in self.fold_order else len(self.fold_order)
 
 
-def load_codes(folder: Path | None = None) -> dict[str, CodeList]:
-    """Load every code list of a folder (the shipped ones by default).  Raises DefinitionError for any mistake."""
-    files = _files(folder or _shipped())
-    by_id = {file.id: (path, file) for path, file in files.items()}
-    return {file.id: _list(path, file, by_id) for path, file in files.items()}
+def load_codes(folder: Path | None = None, more: Path | None = None) -> dict[str, CodeList]:
+    """Load every code list of a folder (the shipped ones by default).  Raises DefinitionError for any mistake.
+
+    `more` is a folder of lists that add codes to those of the same id: a newer release, for example.
+    """
+    by_id = _by_id(_files(folder or _shipped()))
+    if more is not None and not more.is_dir():
+        raise _mistake(str(more), "there is no such folder of code lists")
+    for path, file in (_files(more) if more is not None else {}).items():
+        if file.id not in by_id:
+            raise refused(path, [f"id: {file.id} adds to no list{nearest(file.id, by_id)}"])
+        by_id[file.id].append((path, file))
+    return {name: _list(name, by_id) for name in by_id}
 
 
 def load_code_list(path: Path) -> CodeList:
     """Load one code list; those that it includes are taken from beside it, or else shipped.  Raises DefinitionError."""
     file = read_code_file(path)
     others = {**_files(_shipped()), **_files(path.parent)} if file.includes else {}
-    return _list(path, file, {one.id: (p, one) for p, one in others.items()} | {file.id: (path, file)})
+    return _list(file.id, {**_by_id(others), file.id: [(path, file)]})
 
 
 def _shipped() -> Path:
@@ -102,17 +110,24 @@ def _files(folder: Path) -> dict[Path, CodeFile]:
     return files
 
 
-def _list(path: Path, file: CodeFile, by_id: Mapping[str, tuple[Path, CodeFile]]) -> CodeList:
-    unknown = [f"includes: {name} is no list here{nearest(name, by_id)}" for name in file.includes if name not in by_id]
+def _by_id(files: Mapping[Path, CodeFile]) -> dict[str, list[tuple[Path, CodeFile]]]:
+    return {file.id: [(path, file)] for path, file in files.items()}
+
+
+def _list(name: str, by_id: Mapping[str, Sequence[tuple[Path, CodeFile]]]) -> CodeList:
+    """Make a list of its file, of what it includes, and of what was added to either."""
+    path, file = by_id[name][0]
+    unknown = [f"includes: {one} is no list here{nearest(one, by_id)}" for one in file.includes if one not in by_id]
     if unknown:
         raise refused(path, unknown)
     rows: list[Code] = []
-    for source, one in (by_id[name] for name in (*file.includes, file.id)):
-        rows += _codes(one)
-        rows += _members(source, one, {(plain(row.system), row.code): row.to for row in rows})
+    for one in (*file.includes, name):
+        for n, (source, part) in enumerate(by_id[one]):
+            rows += _codes(part) if n == 0 else _added(source, part, rows)
+            rows += _members(source, part, {(plain(row.system), row.code): row.to for row in rows})
     order = tuple(file.fold.removeprefix(_FOLD).split(",")) if file.fold else ()
-    mistakes = [*_repeated(file, rows), *(f"fold: leaves out {to}; every word of the list needs its place"
-                                          for to in sorted({r.to for r in rows} - set(order)) if order)]  # fmt: skip
+    mistakes = [*_repeated(rows), *(f"fold: leaves out {to}; every word of the list needs its place"
+                                    for to in sorted({r.to for r in rows} - set(order)) if order)]  # fmt: skip
     if mistakes:
         raise refused(path, mistakes)
     return CodeList(
@@ -120,12 +135,25 @@ def _list(path: Path, file: CodeFile, by_id: Mapping[str, tuple[Path, CodeFile]]
     )
 
 
+def _added(path: Path, file: CodeFile, rows: Sequence[Code]) -> list[Code]:
+    """Give the codes of an addition that are new; one that means something else in the list is refused."""
+    known = {(plain(row.system), row.code): row.to for row in rows}
+    given = _codes(file)
+    mistakes = [f"code {c.code}: the list gives it another meaning: {known[plain(c.system), c.code]}"
+                for c in given if known.get((plain(c.system), c.code), c.to) != c.to]  # fmt: skip
+    own = [key for key in ("fold", "includes", "otherwise") if getattr(file, key)]
+    mistakes += [f"{key}: only the list itself says it" for key in own]
+    if mistakes:
+        raise refused(path, mistakes)
+    return [c for c in given if (plain(c.system), c.code) not in known]
+
+
 def _codes(file: CodeFile) -> list[Code]:
     return [Code(system, row.code, row.display, row.to)
             for row in file.code for system in (row.system, *row.also_system)]  # fmt: skip
 
 
-def _repeated(file: CodeFile, rows: list[Code]) -> list[str]:
+def _repeated(rows: list[Code]) -> list[str]:
     seen: set[Pair] = set()
     found = []
     for row in rows:

@@ -216,3 +216,57 @@ def test_a_release_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "release.txt").unlink()
     with pytest.raises(DefinitionError, match="no such file"):
         mapping.load_code_list(path)
+
+
+def an_addition(folder: Path, released: str = "46233009", **more: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "release.csv").write_text(f"code\n{released}\n", "utf-8")
+    keys = {"id": '"vaccination-product"', "title": '"A newer release"', "verification": '"verified"', "source": "[]", "code": "[]",
+            "members": '[{ file = "release.csv", system = "https://dmd.nhs.uk", also_system = ["http://snomed.info/sct"], to = "flu" }]'}
+    (folder / "newer.toml").write_text("".join(f"{k} = {v}\n" for k, v in (keys | more).items()), "utf-8")
+    return folder
+
+
+def test_a_folder_of_the_configuration_adds_a_newer_release_to_a_shipped_list(tmp_path: Path) -> None:
+    shipped, with_ours = mapping.load_codes(), mapping.load_codes(more=an_addition(tmp_path / "codes"))
+    for system in ("http://snomed.info/sct", "https://dmd.nhs.uk"):
+        assert shipped["vaccination-product"].lookup(system, "46233009") is None
+        assert with_ours["vaccination-product"].lookup(system, "46233009") == "flu"
+    # Added to a list that another one includes, it counts in both; vetoes stay vetoes.
+    more = an_addition(tmp_path / "more", id='"vaccination-procedure"', members="[]",
+                       code='[{ system = "http://snomed.info/sct", code = "46233009", to = "flu" }]')  # fmt: skip
+    both = mapping.load_codes(more=more)
+    assert {both[name].lookup("http://snomed.info/sct", "46233009") for name in ("vaccination-procedure", "vaccination-product")} == {"flu"}
+    assert both["vaccination-product"].fold([("http://snomed.info/sct", "46233009"), ("http://snomed.info/sct", "171272004")]) == "declined"
+    # What the list holds already is no mistake.
+    known = mapping.load_codes(more=an_addition(tmp_path / "known", released="43207411000001105"))
+    assert known["vaccination-product"] == shipped["vaccination-product"]
+
+
+@pytest.mark.parametrize(("more", "expected"), [
+    ({"id": '"vaccination-products"'}, 'id: vaccination-products adds to no list; did you mean "vaccination-product"?'),
+    ({"code": '[{ system = "http://snomed.info/sct", code = "171272004", to = "flu" }]'},
+     "code 171272004: the list gives it another meaning: declined"),
+    ({"fold": '"first-of:flu"'}, "fold: only the list itself says it"),
+    ({"otherwise": '"flu"'}, "otherwise: only the list itself says it"),
+    ({"members": "[{}]"}, "members 1, file: is missing"),
+])
+def test_an_addition_with_a_mistake_is_refused(tmp_path: Path, more: dict[str, str], expected: str) -> None:
+    with pytest.raises(DefinitionError) as told:
+        mapping.load_codes(more=an_addition(tmp_path / "codes", **more))
+    assert expected in str(told.value) and "newer.toml" in str(told.value)
+
+
+def test_a_folder_of_additions_that_is_not_there_is_told_and_a_wrong_digit_too(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="no such folder of code lists"):
+        mapping.load_codes(more=tmp_path / "none")
+    with pytest.raises(DefinitionError, match="fail their check digit"):
+        mapping.load_codes(more=an_addition(tmp_path / "codes", released="46233008"))
+
+
+def test_the_fingerprint_covers_the_additions_and_the_releases_beside_them(tmp_path: Path) -> None:
+    edition, codes = mapping.edition_for(date(2026, 11, 8)), an_addition(tmp_path / "codes")
+    prints = [mapping.fingerprint(edition), mapping.fingerprint(edition, more_codes=codes)]
+    (codes / "release.csv").write_text("code\n46233009\n43207411000001105\n", "utf-8")
+    prints.append(mapping.fingerprint(edition, more_codes=codes))
+    assert len(set(prints)) == 3

@@ -332,3 +332,22 @@ def test_a_person_can_ask_how_a_figure_came_about_from_the_command_line(place: P
     assert found["steps"][-1]["left"] == found["value"]
     assert run(place, "explain", "codes") == "Every word and code is on a list.\n"
     assert "For the provider to mend." in run(place, "explain", "fixes", "--location", ROSE)
+
+
+def test_a_configured_folder_of_code_lists_is_used_fingerprinted_and_validated(place: Path) -> None:
+    with bridged(place) as bridge:
+        edition, location = mapping.edition_for(bridge.window().opens_on), next(one for _, one in bridge.config.locations())
+        before = bridge.fingerprint(edition, location)
+    changed(place / "config.toml", ('data_folder =', 'code_lists = "codes"\ndata_folder ='))
+    (place / "codes").mkdir()
+    more = place / "codes" / "more.toml"
+    more.write_text('id = "vaccination-product"\ntitle = "x"\nverification = "verified"\nsource = []\n'
+                    'code = [{ system = "https://dmd.nhs.uk", code = "46233009", to = "flu" }]\n', "utf-8")
+    with bridged(place) as bridge:
+        assert bridge.codes["vaccination-product"].lookup("https://dmd.nhs.uk", "46233009") == "flu"
+        assert bridge.fingerprint(edition, location) != before
+        lines = {line.what: line for line in drill.of_files(bridge.config, bridge.window().opens_on)}
+        assert lines["code lists"].says.endswith("lists, with yours added") and not [one for one in lines.values() if one.failure]
+        more.write_text(more.read_text("utf-8").replace("46233009", "46233008"), "utf-8")
+        failed = [line for line in drill.of_files(bridge.config, bridge.window().opens_on) if line.failure]
+        assert [line.what for line in failed] == ["code lists"] and "check digit" in str(failed[0].failure)
