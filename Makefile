@@ -21,7 +21,8 @@ test: $(VENV)/test.stamp  ## Run every test in a small dose (minutes; about eigh
 	@$(BIN)/coverage report --show-missing --fail-under=100 --include='$(WHOLLY_COVERED)'
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
-	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers
+	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers \
+		tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py
 
 lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -37,7 +37,6 @@ START = datetime(2026, 11, 9, 10, 35, 20, tzinfo=UTC)
 WINDOW = window_for(2026, 11)
 ELM, WILLOWS = "1-1000000001", "1-1000000004"
 EDITION = mapping.edition_for(date(2026, 11, 8))
-DOSE = {"ci": 30, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 2)
 
 
 def need_browser() -> None:

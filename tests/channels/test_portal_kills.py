@@ -13,6 +13,7 @@ from portal_site import START, WINDOW, make_channel, make_checked
 
 from dscr_bridge import sending
 from dscr_bridge.ledger import ObligationState, open_ledger
+from dscr_bridge.sandbox import portal as simulated
 from dscr_bridge.world import World
 
 STEPS = ("opened", "filled", "pressing", "saved", "pictured")
@@ -61,7 +62,7 @@ def run_child(site, folder: Path, short: Path, kill_at: int, later: float = 0.0)
     folder.mkdir()
     arguments = [sys.executable, "-c", CHILD, site.url, str(folder), str(kill_at), str(later), str(Path(__file__).parent)]
     env = {**os.environ, "TMPDIR": str(short), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False, env=env)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False, env=env)
 
 
 def browsers_of(short: Path) -> int:
@@ -107,10 +108,13 @@ def test_a_visit_killed_at_a_step_is_finished_by_the_next_and_saved_once(kill_at
     assert killed.returncode == -9, killed.stderr
     finish(site, folder)
     assert sorted(s["screen"] for s in site.saves()) == ["visiting", "workforce"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while browsers_of(short) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert browsers_of(short) == 0  # a dead bridge leaves no browser behind
+    secrets = (simulated.PASSWORD, simulated.People().visitor, "Elm Court")
+    kept = [p.read_bytes() for p in short.rglob("*") if p.is_file()]
+    assert not [word for word in secrets if any(word.encode() in one for one in kept)]  # and no page and no secret
 
 
 def test_a_visit_killed_while_the_platform_saves_is_read_back_and_saved_once(site, alone, tmp_path, short):

@@ -14,6 +14,7 @@ from dscr_bridge.returns import CareType, seal
 from dscr_bridge.sandbox import portal as simulated
 from dscr_bridge.sandbox.portal_pages import HEADER_COLOUR
 from dscr_bridge.submit.portal import Account, ScreenDiffers, load
+from dscr_bridge.submit.portal.browser import Browser
 from dscr_bridge.window import window_for
 
 USING = {"window": WINDOW, "owner": "test", "software": "dscr-bridge 0.1"}
@@ -300,6 +301,33 @@ def test_pictures_show_the_owned_boxes_and_nothing_of_the_header(site, ledger, c
     body = json.loads(ledger.document(next(s.answer_sha256 for s in ledger.obligation(
         make_checked().checked.obligation).sections if s.section == "beds")))  # fmt: skip
     assert body["script"] == "portal-simulated" and len(body["pictures"][0]["sha256"]) == 64
+
+
+def test_on_a_picture_nothing_is_drawn_but_the_boxes_of_the_owned_fields(site, alone):
+    """The header, the location's name, the manager's name and a comment with a name in it are on that page."""
+    from PIL import Image, ImageDraw
+
+    site.edit(ELM, "care-home", "bed-vacancies", {"max.4": "20", "comments": "Canary12345zq has moved in"})
+    browser = Browser(site.url, site.world(), pause_seconds=0)
+
+    def pictured():
+        browser.open("/login")
+        browser.type_secret("Email address", simulated.USER)
+        browser.type_secret("Password", simulated.PASSWORD)
+        browser.press("Log in", lambda seen: seen.heading == "Your locations")
+        seen = browser.open(f"/location/{ELM}/care-home/bed-vacancies")
+        owned = [c.box for c in seen.controls if c.label not in ("Comments about your beds", "Admission status")]
+        return owned, browser.picture_of(owned)
+
+    try:
+        boxes, picture = browser.run(pictured)
+    finally:
+        browser.close()
+    page = Image.open(BytesIO(picture)).convert("RGB")
+    assert len(boxes) == 44 and len(page.getcolors(maxcolors=1 << 24)) > 1
+    for left, top, width, height in boxes:
+        ImageDraw.Draw(page).rectangle((left - 1, top - 1, left + width + 1, top + height + 1), "white")
+    assert [colour for _, colour in page.getcolors(maxcolors=1 << 24)] == [(255, 255, 255)]
 
 
 def test_late_sending_is_stamped_late(site, ledger, alone, tmp_path):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from portal_site import DOSE, a_site
+from portal_site import a_site
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import bulk, config, deciding, portals
@@ -281,33 +281,3 @@ def test_a_file_that_is_no_picture_is_not_attached(tmp_path, expected):
     ended = run(tmp_path / "work", "--clock", "2026-11-09T12:01:00Z", "confirm", "Rose Cottage", "--reference", "CT-99",
                 "--by", PERSON, "--attach", str(bad))  # fmt: skip
     assert ended.returncode == 10 and "not a JPEG, a PNG or a PDF" in ended.stderr
-
-
-@pytest.mark.timeout(7200)
-def test_many_locations_go_through_one_account_in_one_evening_politely(tmp_path):
-    """The clock is told by the bridge's own pauses: what it waits for, and one and a half seconds for each page."""
-    from portal_site import EDITION, ELM, START, WINDOW, make_channel, make_checked
-
-    from dscr_bridge import sending
-    from dscr_bridge.ledger import open_ledger
-
-    ids = [f"1-3{n:09}" for n in range(DOSE)]
-    clock = Clock(START)
-    with a_site(tmp_path / "site", {one: ["care_home"] for one in ids}) as site:
-        ledger = open_ledger(tmp_path / "ledger.sqlite", lambda: clock.at)
-        site.world = clock.world
-        channel = make_channel(site, ledger, tmp_path / "pictures", pause_seconds=1.5)
-        for one in ids:
-            outcome = sending.send(make_checked(one, as_at=START), ledger, channel, clock.world(), window=WINDOW, owner="x",
-                                   software="dscr-bridge 0.1")  # fmt: skip
-            assert outcome.state is ObligationState.ON_RECORD
-        visits, saves = site.get("/simulator/visits"), site.saves()
-        channel.close()
-        ledger.close()
-    assert visits["sessions"] == 1 and len(saves) == 6 * DOSE == len({(s["location"], s["screen"]) for s in saves})
-    waited = clock.at - START
-    assert waited >= timedelta(seconds=1.5 * (channel.pages - 1))
-    assert waited * (200 / DOSE) < timedelta(hours=4), waited  # 18:00 to 22:00
-    assert EDITION and ELM
-
-

@@ -172,6 +172,7 @@ class Browser:
             self._beside.goto(self.page.url)
             seen = self._waited(self._beside, known, self._timeout / 1000, Seen("", ""))
             self._beside.goto("about:blank")  # it shows nothing while nobody looks
+            self.page.bring_to_front()  # a page that is covered draws, and so answers, once a second
             return seen
 
     def fill(self, control: Control, text: str) -> None:
