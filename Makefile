@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DOSE   ?= full
+# Where the tests keep the independent servers and clients that they install.
+export DSCR_PEER_CACHE ?= $(CURDIR)/$(VENV)/peers
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # The rooms in which a branch that no test took would be a figure or a duty that no test saw.
@@ -22,7 +24,8 @@ test: $(VENV)/test.stamp  ## Run every test in a small dose (minutes; about eigh
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
 	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers \
-		tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py
+		tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py \
+		tests/unit/test_faults_on_the_wire.py tests/unit/test_flat_memory.py
 
 lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

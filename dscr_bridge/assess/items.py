@@ -30,8 +30,9 @@ def lines(edition: Edition, counted: Sequence[Return], connector: Connector, new
 
 
 def records_of(item: Item) -> tuple[str, ...]:
-    """Name the record tables that an item is counted from."""
-    return tuple(record for table in item.needs for record in COMES_FROM[table])
+    """Name the record tables that an item is counted from; a planned stay is a reservation too."""
+    found = [record for table in item.needs for record in COMES_FROM[table]]
+    return tuple(dict.fromkeys([*found, "stay"] if "reservation" in found else found))
 
 
 def _line(item: Item, figures: Sequence[Figure], connector: Connector, newest: Mapping[str, date]) -> ItemLine:

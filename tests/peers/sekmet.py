@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import installing
+
 WANTED = "sekmet-fhir==0.1.1"
 _READY_SECONDS = 30.0
 _BATCH = 200
@@ -23,9 +27,10 @@ def installed(cache: Path) -> Path:
     """Give the program, installing it once into `cache`.  Raises subprocess.CalledProcessError where that fails."""
     home = cache / WANTED
     program = home / "bin" / "sekmet"
-    if not program.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run([str(home / "bin" / "pip"), "install", "-qq", WANTED], check=True)
+    with installing.alone(home):
+        if not program.exists():
+            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+            subprocess.run([str(home / "bin" / "pip"), "install", "-qq", WANTED], check=True)
     return program
 
 
