@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # The rooms in which a branch that no test took would be a figure or a duty that no test saw.
 WHOLLY_COVERED = dscr_bridge/window.py,dscr_bridge/count/*,dscr_bridge/check/*,dscr_bridge/privacy/*,dscr_bridge/ledger/*
 
-.PHONY: help demo test prove lint bench docs clean
+.PHONY: help demo test prove lint bench docs site audit clean
 
 help:  ## Say what each command does
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+site: docs  ## Build the documentation site into site/; every link is checked
+	@$(BIN)/mkdocs build --quiet
+
+audit: $(VENV)/audit.stamp  ## Look for known weaknesses in what is installed, and write the bill of materials
+	@$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+	@mkdir -p build && $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.cdx.json $(BIN)/python
+	@echo "The bill of materials: build/sbom.cdx.json"
+
 bench: $(VENV)/bench.stamp  ## Measure against baselines in fresh processes; writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.run
 
@@ -51,6 +59,10 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need ..."
 	@$(INSTALL) --editable '.[test,lint,docs,postgresql,portal,xlsx,sftp,keyring]'
+	@touch $@
+
+$(VENV)/audit.stamp: $(VENV)/test.stamp
+	@$(INSTALL) --editable '.[audit]'
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/test.stamp

@@ -63,7 +63,7 @@ def guided(ask: Ask, folder: Path) -> Answers:
     sources: list[SourceAnswer] = []
     locations: list[LocationAnswer] = []
     while True:
-        locations.append(_location(ask, sources, connectors, folder, {one.id for one in locations}))
+        locations.append(_location(ask, sources, connectors, {one.id for one in locations}))
         if not ask.yes("Another location?", default=False):
             break
     channel = ask.one_of("How do the figures reach Capacity Tracker?", CHANNELS, "by-hand")
@@ -77,7 +77,7 @@ def guided(ask: Ask, folder: Path) -> Answers:
 
 
 def _location(
-    ask: Ask, sources: list[SourceAnswer], connectors: Mapping[str, Connector], folder: Path, known: set[str]
+    ask: Ask, sources: list[SourceAnswer], connectors: Mapping[str, Connector], known: set[str]
 ) -> LocationAnswer:
     name = ask.text("Location, as people call it", check=_named)
     id_ = ask.text("Its CQC location id, for example 1-1234567890", check=_other_than(known))
@@ -86,16 +86,14 @@ def _location(
     if sources:
         mine = [s.name for s in sources if ask.yes(f"Does {name} stand in the source {s.name} too?", default=True)]
     while not mine or ask.yes(f"Another source for {name}, for example its rota?", default=False):
-        sources.append(_source(ask, sources, connectors, folder))
+        sources.append(_source(ask, sources, connectors))
         mine.append(sources[-1].name)
     called = ask.text("The code by which these sources call it (empty: its CQC id)", check=_plain)
     care_types = ("care_home", "home_care") if kind == "both" else (kind,)
     return LocationAnswer(id_, name, care_types, tuple(mine), (called,) if called else ())
 
 
-def _source(
-    ask: Ask, sources: Sequence[SourceAnswer], connectors: Mapping[str, Connector], folder: Path
-) -> SourceAnswer:
+def _source(ask: Ask, sources: Sequence[SourceAnswer], connectors: Mapping[str, Connector]) -> SourceAnswer:
     chosen = ask.one_of("Which system holds its records?", {n: c.title for n, c in connectors.items()}, "uk-core-fhir")
     connector = connectors[chosen]
     suggested = "care-record" if "fhir_search" in connector.reads_with else chosen
@@ -106,7 +104,7 @@ def _source(
     files = {"ndjson_files", "tabular_files"} & set(connector.reads_with)
     if files and not (served and ask.yes("Does it answer at a web address (no: it writes files)?", default=True)):
         return SourceAnswer(name, chosen, connector.title,
-                            folder=ask.text("The folder with its files", check=_folder(folder)))  # fmt: skip
+                            folder=ask.text("The folder with its files", check=_folder))  # fmt: skip
     url = ask.text("Its address, for example https://care-record.example.org/fhir/R4", check=_checked(Url))
     offered = {kind: says for kind, says in _LOGINS.items() if kind in connector.auth or kind == "none"}
     kind = ask.one_of("How does the bridge log in there?", offered, next(iter(offered)))
@@ -191,20 +189,18 @@ def _free_name(taken: set[str]) -> Check:
     return check
 
 
-def _folder(base: Path) -> Check:
-    def check(answer: str) -> str:
-        if not answer.strip():
-            raise ValueError("Write the path of a folder.")
-        path = base / Path(answer.strip()).expanduser()
-        try:
-            there = any(path.iterdir())
-        except OSError:
-            raise ValueError(f"There is no folder {path} that this account may read.") from None
-        if not there:
-            raise ValueError(f"The folder {path} is empty: let the system write its first report, then go on.")
-        return str(path.absolute())
-
-    return check
+def _folder(answer: str) -> str:
+    """Check a folder that somebody names from where they are; it is kept as a whole path."""
+    if not answer.strip():
+        raise ValueError("Write the path of a folder.")
+    path = Path(answer.strip()).expanduser().absolute()
+    try:
+        there = any(path.iterdir())
+    except OSError:
+        raise ValueError(f"There is no folder {path} that this account may read.") from None
+    if not there:
+        raise ValueError(f"The folder {path} is empty: let the system write its first report, then go on.")
+    return str(path)
 
 
 def _new_folder(base: Path) -> Check:

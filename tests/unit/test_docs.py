@@ -25,7 +25,7 @@ def test_the_configuration_in_the_readme_is_the_shipped_example() -> None:
 
 def test_every_command_that_the_readme_names_exists() -> None:
     known = (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
-    for command in re.findall(r"`dscr-bridge ((?:edition )?[a-z-]+)", README):
+    for command in re.findall(r"`dscr-bridge ((?:(?:edition|service|shadow) )?[a-z-]+)", README):
         assert f"## `dscr-bridge {command}`" in known, command
 
 
