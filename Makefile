@@ -40,8 +40,8 @@ audit: $(VENV)/audit.stamp  ## Look for known weaknesses in what is installed, a
 	@mkdir -p build && $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.cdx.json $(BIN)/python
 	@echo "The bill of materials: build/sbom.cdx.json"
 
-bench: $(VENV)/bench.stamp  ## Measure against baselines in fresh processes; writes docs/benchmarks.md
-	@$(BIN)/python -m tests.bench.run
+bench: $(VENV)/bench.stamp  ## Measure against baselines in fresh processes; writes docs/benchmarks.md (half an hour; BENCH=--help)
+	@$(BIN)/python -m tests.bench.run $(BENCH)
 
 docs: $(VENV)/test.stamp  ## Write the generated pages of docs/ anew
 	@$(BIN)/python docs/generate.py

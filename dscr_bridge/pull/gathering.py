@@ -100,6 +100,9 @@ class Gathering:
                   remember_ids: bool) -> CompiledViews:
         asked_by = {step.ids_of for step in connector.plan if step.ids_of and remember_ids}
         resource_key, reference_key = resource_keys(decoding), reference_keys(decoding)
+        sources = view_sources(connector, decoding, codes, self.records.findings)
+        if not asked_by:
+            return compile_views(sources, resource_key=resource_key, reference_key=reference_key)
 
         def resource(of: str, id: str) -> Cell:
             if of in asked_by:
@@ -112,7 +115,6 @@ class Gathering:
                 self.referred[of].add(id)
             return reference_key(to)
 
-        sources = view_sources(connector, decoding, codes, self.records.findings)
         return compile_views(sources, resource_key=resource, reference_key=reference)
 
     def add(self, batches: Iterable[Batch]) -> None:

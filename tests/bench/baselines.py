@@ -47,14 +47,14 @@ def msgspec_skip(folder: Path) -> Work:
     """Look at every byte and keep nothing: the floor for anything in one Python process."""
     import msgspec
 
+    from dscr_bridge.pull.lines import blocks
+
     class Empty(msgspec.Struct):
         pass
 
     decode = msgspec.json.Decoder(Empty).decode_lines
 
     def work() -> None:
-        from dscr_bridge.pull.lines import blocks
-
         for path in sorted(folder.glob("**/*.ndjson")):
             with path.open("rb") as file:
                 for block in blocks(iter(lambda: file.read(BLOCK), b"")):
