@@ -3,8 +3,11 @@
 One place for the words, so that the command line and the demonstration say the same thing in the same way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -17,6 +20,10 @@ from dscr_bridge.mapping import Edition, Item
 from dscr_bridge.returns import CareType, CheckedReturn, Figure, Level, Problem, Return, State, number
 from dscr_bridge.sending import Outcome
 from dscr_bridge.window import LONDON, Window
+
+if TYPE_CHECKING:
+    from dscr_bridge.opening import Bridge
+    from dscr_bridge.pull import Step
 
 CARE_TYPE: Mapping[CareType, str] = {CareType.CARE_HOME: "care home", CareType.HOME_CARE: "home care"}
 
@@ -49,6 +56,23 @@ STANDING: Mapping[ObligationState, tuple[str, str]] = {  # a state in plain word
     ObligationState.CONFIRMED_BY_HAND: ("entered by hand and confirmed", "green"),
     ObligationState.MISSED: ("missed", "red"),
 }
+
+# What a person does next; states without one go on by themselves.
+STEP: Mapping[ObligationState, str] = {
+    ObligationState.READY: "approve, or enter it by hand and confirm",
+    ObligationState.HELD: "see why: preview",
+    ObligationState.REFUSED: "see why: receipts",
+    ObligationState.MISSED: "evidence; supply it late: submit --late",
+    ObligationState.ON_RECORD_LATE: "evidence, and write down why",
+    ObligationState.WAITING: "nothing yet: it asks the source again",
+    ObligationState.RETRYING: "nothing yet: it tries again",
+    ObligationState.UNKNOWN: "nothing yet: it asks the receiver",
+}
+_FOR_A_PERSON = frozenset({ObligationState.READY})
+_URGENCY = {"red": 0, "yellow": 1, "dim": 2, "green": 3}
+
+# A sign before the words, so that a wall reads the same without colours: act, wait, done, nothing yet.
+SIGNS: Mapping[str, str] = {"red": "✗", "yellow": "…", "green": "✓", "dim": "·"}
 
 MARK: Mapping[Level, tuple[str, str]] = {
     Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.NOTE: ("·", "dim"),
@@ -97,17 +121,29 @@ def heading(name: str, ret: Return) -> Text:
 
 
 def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> Table:
-    """Show the figures by section: title, value, how it was obtained, how sure we are of the question's wording."""
+    """Show the figures as a form, in the order of the platform's screens as the crib sheet declares it.
+
+    Each has its title, its value, how it was obtained, and where its wording is not sure enough to be sent.
+    """
+    from dscr_bridge import mapping
+    from dscr_bridge.submit import by_hand
+
     going = {i for items in sent.sections.values() for i in items} if sent else set()
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     table.add_column(max_width=72)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for section in edition.sections[ret.obligation.care_type]:
-        table.add_row(Text(edition.section_titles[section], "bold cyan"))
-        for item in edition.items_for(ret.obligation.care_type):
-            if item.section == section:
-                _add_figure(table, item, ret.figure(item.id), item.id in going or sent is None)
+    care_type = ret.obligation.care_type
+    sections = {
+        name: [i.id for i in edition.items_for(care_type) if i.section == name] for name in edition.sections[care_type]
+    }
+    for screen, items in by_hand.ordered(
+        sections, by_hand.load_layout(mapping.folder() / "channels" / "crib-sheet.toml")
+    ):
+        table.add_row(Text(edition.section_titles[screen.name], "bold cyan"))
+        for item_id in items:
+            item = edition.item(item_id)
+            _add_figure(table, item, ret.figure(item.id), item.id in going or sent is None)
     return table
 
 
@@ -156,15 +192,35 @@ def _problem(problem: Problem) -> Text:
     return Text(f"{mark} {problem.message}", colour).append(who, "dim")
 
 
-def standing(rows: Iterable[tuple[str, ObligationRow]]) -> Table:
-    """Show where returns stand: location, care type, state, reference, time."""
-    table = _plain("Location", "Care type", "Window", "Where it stands", "Since")
-    for name, row in rows:
-        words, colour = STANDING[row.state]
+def standing(rows: Iterable[tuple[str, ObligationRow]], paused: Collection[str] = ()) -> RenderableType:
+    """Show where returns stand as a wall: what needs a person first, each with its sign and the next step."""
+    table = _plain("", "Location", "Care type", "Where it stands", "Next step", "Since")
+    found = sorted(rows, key=lambda r: (_URGENCY[_colour(r[1], paused)], r[0].casefold(), r[1].obligation.care_type))
+    for name, row in found:
+        colour, words = _colour(row, paused), STANDING[row.state][0]
         because = f" ({row.reason.replace('_', ' ')})" if row.reason else ""
-        table.add_row(name, CARE_TYPE[row.obligation.care_type], row.obligation.window,
-                      Text(words + because, colour), local(row.changed_at) if row.changed_at else DASH)  # fmt: skip
-    return table
+        stopped = row.obligation.location in paused and colour != "green"
+        said = "paused by a person; the window still closes" if stopped else words + because
+        step = "go on: resume" if stopped else STEP.get(row.state, "")
+        table.add_row(Text(SIGNS[colour], colour), name, CARE_TYPE[row.obligation.care_type], Text(said, colour),
+                      step, local(row.changed_at) if row.changed_at else DASH)  # fmt: skip
+    return Group(table, _tally([_colour(row, paused) for _, row in found]))
+
+
+def _colour(row: ObligationRow, paused: Collection[str]) -> str:
+    colour = STANDING[row.state][1]
+    if row.state in _FOR_A_PERSON or (row.obligation.location in paused and colour != "green"):
+        return "red"
+    return colour
+
+
+def _tally(colours: Sequence[str]) -> Text:
+    named = {"red": "need a person", "yellow": "under way", "green": "done", "dim": "not due yet"}
+    line = Text()
+    for colour, words in named.items():
+        if n := colours.count(colour):
+            line.append(("   " if line else "") + f"{SIGNS[colour]} {n:,} {words}", colour)
+    return line
 
 
 def receipts(name: str, row: ObligationRow) -> RenderableType:
@@ -203,6 +259,21 @@ def simulated_banner() -> Text:
     """Say that nothing here is real."""
     return Text(" SIMULATED ", "bold white on red").append("  synthetic records, a simulated receiver: nothing leaves "
                                                            "this machine", "not bold default on default")  # fmt: skip
+
+
+@contextmanager
+def reading(bridge: "Bridge") -> "Iterator[Bridge]":
+    """Give the bridge with somebody who watches: on a terminal one line says how far a long reading is."""
+    quiet = Console(stderr=True)
+    if not quiet.is_terminal:
+        yield bridge
+        return
+    with quiet.status("Reading the sources ...") as line:
+        yield replace(bridge, watch=lambda s: line.update(_read_so_far(s)))
+
+
+def _read_so_far(step: "Step") -> Text:
+    return Text(f"Reading {step.source}: {step.table_or_resource}, {step.received:,} records in {step.pages:,} pages")
 
 
 def console(stderr: bool = False) -> Console:

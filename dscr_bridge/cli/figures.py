@@ -47,8 +47,8 @@ def validate(
     if connect:
         from dscr_bridge.opening import opened
 
-        with opened(config, the_world()) as bridge:
-            lines += drill.of_connections(bridge)
+        with opened(config, the_world()) as bridge, show.reading(bridge) as watched:
+            lines += drill.of_connections(watched)
     console.print(drill.shown(lines))
     end_with(line.failure for line in lines if line.failure)
 
@@ -69,11 +69,13 @@ def preview(
     from dataclasses import replace
 
     from dscr_bridge import bridge as flow
+    from dscr_bridge import show
 
     with the_bridge() as bridge:
         at = aware(as_at) if as_at else None
         seen = replace(bridge, world=replace(bridge.world, now=lambda: at)) if at else bridge
-        prepared = flow.prepare(seen, chosen(seen, location, care_type))
+        with show.reading(seen) as watched:
+            prepared = flow.prepare(watched, chosen(seen, location, care_type))
         if as_fhir:
             _write_fhir(bridge, prepared)
         for one in prepared if not as_fhir else ():
@@ -110,9 +112,9 @@ def submit(
         if bridge.config.mode == "review" and not by:
             raise ReturnHeld("submit", "in review mode a named person approves each return.", "Nothing was sent.",
                              'Add --by "Your Name".')  # fmt: skip
-        prepared = flow.prepare(
-            bridge, chosen(bridge, location, care_type, month or (_closed(bridge) if late else None))
-        )
+        wanted = chosen(bridge, location, care_type, month or (_closed(bridge) if late else None))
+        with show.reading(bridge) as watched:
+            prepared = flow.prepare(watched, wanted)
         for one in prepared:
             _show(bridge, one, False)
             failed += one.told

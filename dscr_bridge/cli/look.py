@@ -31,7 +31,7 @@ def status(as_json: JsonOpt = False) -> None:
             return
         console = show.console()
         console.print(show.window_line(window, now))
-        console.print(show.standing(rows))
+        console.print(show.standing(rows, {d.chain for d in bridge.ledger.decided("paused")}))
         for line in show_law.risks(bridge):
             console.print(line)
         stale = assurance.standing(bridge).changed

@@ -15,12 +15,13 @@ from typing import Any
 from dscr_bridge import bundled, mapping, paper, receipt, sending
 from dscr_bridge.evidence.account import Case, account, case_of
 from dscr_bridge.evidence.page import page
+from dscr_bridge.evidence.pdf import pdf
 from dscr_bridge.ledger import Event
 from dscr_bridge.ledger.chain import stamp
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.returns import Obligation
 
-__all__ = ["manifest", "write"]
+__all__ = ["as_pdf", "manifest", "write"]
 
 
 def write(bridge: Bridge, obligation: Obligation, into: Path, *, as_zip: bool = False) -> Path:
@@ -38,6 +39,11 @@ def write(bridge: Bridge, obligation: Obligation, into: Path, *, as_zip: bool = 
         paper.write_whole(folder / path, content)
     paper.write_whole(folder / "MANIFEST.sha256", manifest(folder))
     return _zipped(folder) if as_zip else folder
+
+
+def as_pdf(bridge: Bridge, obligation: Obligation) -> bytes:
+    """Give the pack's PDF alone."""
+    return pdf(account(case_of(bridge, obligation)))
 
 
 def manifest(folder: Path) -> bytes:
@@ -60,6 +66,7 @@ def _zipped(folder: Path) -> Path:
 def _files(case: Case) -> Iterator[tuple[str, bytes]]:
     document = account(case)
     yield "index.html", page(document).encode()
+    yield "evidence.pdf", pdf(document)
     yield "pack.json", _json(document)
     yield "verify.py", (Path(__file__).parent / "verify_offline.py").read_bytes()
     for chain in (case.obligation.location, f"provider:{case.provider_id}"):

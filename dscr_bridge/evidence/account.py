@@ -1,5 +1,6 @@
 """The account of one return for somebody who was not there: plain JSON, from ledger and calendar alone."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 from dscr_bridge import enforcement, mapping
 from dscr_bridge.ledger import SETTLED, Event, ObligationRow, ObligationState
 from dscr_bridge.opening import SOFTWARE, Bridge
+from dscr_bridge.paper import in_words
 from dscr_bridge.returns import Obligation, instant
 from dscr_bridge.window import LONDON, Window
 
@@ -86,6 +88,7 @@ def account(case: Case) -> dict[str, Any]:
         "outages": [_attempt(e) for e in case.events if e.kind in OUTAGES],
         "decisions": [_decision(e) for e in _all_decisions(case)],
         "told": [_told(e) for e in _tellings(case)],
+        "figures": _figures(case, edition),
         "sections": [
             {"section": s.section, "state": s.state.value, "reference": s.reference, "in_window": s.in_window,
              "received": both(s.received_at), "body_sha256": s.body_sha256}
@@ -156,8 +159,9 @@ def _why_not(case: Case) -> str:
     causes = []
     if outages:
         there = both(outages[0].at), both(outages[-1].at)
-        causes.append(f"{len(outages)} times a source or the receiver did not answer, first on {there[0]['london']}, "  # type: ignore[index]
-                      f"last on {there[1]['london']}")  # type: ignore[index]  # fmt: skip
+        first, last = (there_["london"] for there_ in there if there_)
+        times = f"on {first}" if len(outages) == 1 else f"{len(outages)} times, first on {first}, last on {last}"
+        causes.append(f"a source or the receiver did not answer, {times}")
     if held:
         rules = sorted({r for e in held for r in e.body.get("rules", ())})
         named = f" ({', '.join(r.replace('_', ' ') for r in rules)})" if rules else ""
@@ -204,6 +208,33 @@ def _tellings(case: Case) -> list[Event]:
 def _told(event: Event) -> dict[str, Any]:
     detail = event.body["detail"]
     return {"at": both(event.at), "about": detail["subject"], "to": detail["to"], "failed": detail.get("failed", [])}
+
+
+def _figures(case: Case, edition: mapping.Edition) -> dict[str, Any] | None:
+    """Give the figures of the return as the ledger keeps it, each with its definition; none where none is kept."""
+    digest = case.row.return_sha256
+    try:
+        kept = json.loads(case.bridge.ledger.document(digest)) if digest else None
+    except KeyError:  # expunged, as retention wants it
+        kept = None
+    if kept is None:
+        return None
+    items = {i.id: i for i in edition.items_for(case.obligation.care_type)}
+    rows = [_figure(f, items[f["item"]]) for f in kept["figures"] if f["item"] in items]
+    return {"as_at": both(datetime.fromisoformat(kept["as_at"])), "sha256": digest, "rows": rows}
+
+
+def _figure(kept: Mapping[str, Any], item: mapping.Item) -> dict[str, Any]:
+    value = kept["value"]
+    shown = "\N{EN DASH}" if value is None else in_words(value) if isinstance(value, str) else f"{value:,}"
+    split = "; ".join(f"{in_words(t).lower()} {n}" for t, n in sorted((kept["by"] or {}).items()))
+    how = [
+        in_words(kept["state"]),
+        (kept["reason"] or "").replace("_", " "),
+        "" if kept["complete"] else "not complete",
+    ]
+    return {"item": item.id, "title": item.title, "value": shown, "by": kept["by"], "grade": item.grade,
+            "how": "; ".join(h for h in (*how, split) if h), "means": item.says, "wording": item.wording}  # fmt: skip
 
 
 def _clocks(events: tuple[Event, ...]) -> list[dict[str, Any]]:

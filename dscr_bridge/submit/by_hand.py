@@ -117,7 +117,7 @@ def crib_sheet(
         if ret.kind is Kind.NIL
         else [
             _screen(n, screen, [ret.figure(i) for i in items], words, layout.person, last, absent)
-            for n, (screen, items) in enumerate(_ordered(checked, layout), 1)
+            for n, (screen, items) in enumerate(ordered(checked.sections, layout), 1)
         ]
     )
     what = about or f"{window.opens_on:%B %Y} {_KINDS[ret.kind]}"
@@ -175,17 +175,18 @@ def attach(folder: Path, obligation: Obligation, content: bytes) -> Attached:
     return Attached(name, digest, len(content))
 
 
-def _ordered(checked: CheckedReturn | Draft, layout: Layout) -> list[tuple[Screen, list[str]]]:
+def ordered(sections: Mapping[str, Sequence[str]], layout: Layout) -> list[tuple[Screen, list[str]]]:
+    """Give sections with their items in the order of the screens; what no screen lists follows as it stands."""
     known = {s.name: s for s in layout.screens}
-    names = [s.name for s in layout.screens if s.name in checked.sections]
-    names += [name for name in checked.sections if name not in known]
-    ordered = []
+    names = [s.name for s in layout.screens if s.name in sections]
+    names += [name for name in sections if name not in known]
+    found = []
     for name in names:
         screen = known.get(name) or Screen(name, in_words(name), "", ())
-        there: list[str] = [str(item) for item in checked.sections[name]]
+        there: list[str] = [str(item) for item in sections[name]]
         first = [item for item in screen.items if item in there]
-        ordered.append((screen, first + [item for item in there if item not in first]))
-    return ordered
+        found.append((screen, first + [item for item in there if item not in first]))
+    return found
 
 
 def _head(title: str, ret: Return, window: Window, layout: Layout, confirm: str) -> str:

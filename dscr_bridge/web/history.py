@@ -1,7 +1,7 @@
 """The months behind, from the returns that the ledger keeps; beside them published rates, where a file gives them."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,21 @@ HOME_WORKFORCE = {"Care workers": ("hc_staff_care_workers",)}
 FLU = {"Directly employed staff": ("ch_vax_flu_direct",), "Agency or bank staff": ("ch_vax_flu_agency",),
        "Residents": ("ch_vax_flu_residents",)}  # fmt: skip
 HOME_FLU = {"Home care staff": ("hc_vax_flu",)}
+ABOUT = ("occupancy", "flu_staff", "flu_residents", "agency")  # what a published rate can be set beside
+_DIRECT, _AGENCY = WORKFORCE["Directly employed"], WORKFORCE["Agency or bank"]
+_PART_OF_WHOLE = {
+    "occupancy": ("Occupancy rate", ("ch_beds_occupied",), ("ch_beds_max_capacity",)),
+    "agency": (
+        "Agency or bank staff of all staff",
+        WORKFORCE["Agency or bank"],
+        (*_DIRECT, *WORKFORCE["Agency or bank"]),
+    ),
+    "flu_staff": ("Directly employed staff with this season's flu vaccination", ("ch_vax_flu_direct",), _DIRECT),
+    "flu_residents": ("Residents with this season's flu vaccination", ("ch_vax_flu_residents",), ("ch_beds_occupied",)),
+}
+_HOME_PART_OF_WHOLE = {
+    "flu_staff": ("Staff with this season's flu vaccination", ("hc_vax_flu",), ("hc_staff_care_workers",)),
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,17 @@ class Published:
     source: str
     published_on: date
     values: dict[str, float]
+    about: str = "occupancy"
+    care_type: str = "care_home"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate of this return over the months, with what is published of the same beside it."""
+
+    title: str
+    lines: tuple[Line, ...]
+    published: tuple[Published, ...]
 
 
 @dataclass(frozen=True)
@@ -60,10 +86,9 @@ class Told:
     occupied: tuple[float | None, ...]
     capacity: tuple[float | None, ...]
     people: tuple[float | None, ...]
-    rates: tuple[Line, ...]
+    rates: tuple[Rate, ...]
     workforce: tuple[Line, ...]
     flu: tuple[Line, ...]
-    published: tuple[Published, ...]
 
 
 def of(desk: Desk, obligation: Obligation) -> Told:
@@ -71,18 +96,31 @@ def of(desk: Desk, obligation: Obligation) -> Told:
     months = months_of(desk, obligation)
     figures = [_figures(desk, m.row) for m in months]
     home = obligation.care_type.value == "home_care"
-    occupied, capacity = _series(figures, "ch_beds_occupied"), _series(figures, "ch_beds_max_capacity")
-    rate = tuple(
-        round(100 * o / c, 1) if o is not None and c else None for o, c in zip(occupied, capacity, strict=True)
-    )
     published = published_rates(desk.settings.published)
-    beside = tuple(Line(p.name, tuple(p.values.get(m.window) for m in months), published=True) for p in published)
     return Told(
-        months, tuple(m.label for m in months), occupied, capacity, _series(figures, "hc_service_users"),
-        () if home else (Line("This home", rate), *beside),
+        months, tuple(m.label for m in months), _series(figures, "ch_beds_occupied"),
+        _series(figures, "ch_beds_max_capacity"), _series(figures, "hc_service_users"),
+        tuple(_rates(months, figures, obligation.care_type.value, published)),
         _lines(figures, HOME_WORKFORCE if home else WORKFORCE), _lines(figures, HOME_FLU if home else FLU),
-        published if not home else (),
     )  # fmt: skip
+
+
+def _rates(
+    months: tuple[Month, ...], figures: list[dict[str, float | None]], care_type: str, published: tuple[Published, ...]
+) -> Iterator[Rate]:
+    """Set each rate of this return beside what is published of the same: rates only, never numbers of people."""
+    kinds = _HOME_PART_OF_WHOLE if care_type == "home_care" else _PART_OF_WHOLE
+    for about, (title, part, whole) in kinds.items():
+        ours = tuple(_rate(_sum(f, part), _sum(f, whole)) for f in figures)
+        beside = tuple(p for p in published if p.about == about and p.care_type == care_type)
+        theirs = tuple(Line(p.name, tuple(p.values.get(m.window) for m in months), published=True) for p in beside)
+        if beside or any(v is not None for v in ours):
+            yield Rate(title, (Line("Here", ours), *theirs), beside)
+
+
+def _rate(part: float | None, whole: float | None) -> float | None:
+    # A rate above a hundred means that the two were counted of different people: it is no rate, and not drawn.
+    return round(100 * part / whole, 1) if part is not None and whole and part <= whole else None
 
 
 def months_of(desk: Desk, obligation: Obligation) -> tuple[Month, ...]:
@@ -99,7 +137,7 @@ def months_of(desk: Desk, obligation: Obligation) -> tuple[Month, ...]:
 
 
 def published_rates(path: Path | None) -> tuple[Published, ...]:
-    """Read published rates from a TOML file: `[[rate]]` with name, source, published_on and values by month.
+    """Read published rates from a TOML file: `[[rate]]` with name, source, published_on, about and values by month.
 
     Raises ConfigError.  Rates only: numbers of people do not belong beside one home's figures.
     """
@@ -108,7 +146,9 @@ def published_rates(path: Path | None) -> tuple[Published, ...]:
     try:
         rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["rate"]
         found = tuple(Published(str(r["name"]), str(r["source"]), r["published_on"],
-                                {str(k): float(v) for k, v in r["values"].items()}) for r in rows)  # fmt: skip
+                                {str(k): float(v) for k, v in r["values"].items()},
+                                str(r.get("about", "occupancy")), str(r.get("care_type", "care_home")))
+                      for r in rows)  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         found = None
     if found is None or any(not isinstance(p.published_on, date) or not _are_rates(p) for p in found):
@@ -116,13 +156,18 @@ def published_rates(path: Path | None) -> tuple[Published, ...]:
             path.name,
             "the published rates cannot be read.",
             "They are not shown.",
-            "Each [[rate]] needs name, source, published_on and values by month, from 0 to 100.",
+            "Each [[rate]] needs name, source, published_on and values by month, from 0 to 100; about is one of "
+            f"{', '.join(ABOUT)}, care_type care_home or home_care.",
         )
     return found
 
 
 def _are_rates(published: Published) -> bool:
-    return all(0 <= v <= 100 for v in published.values.values())
+    return (
+        published.about in ABOUT
+        and published.care_type in ("care_home", "home_care")
+        and all(0 <= v <= 100 for v in published.values.values())
+    )
 
 
 def _month(window: str, row: ObligationRow, this: bool) -> Month:

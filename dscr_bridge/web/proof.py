@@ -1,5 +1,6 @@
 """What proves it: receipts, history with charts, the audit trail, the inspection page, the evidence pack."""
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ EVENTS_ON_A_PAGE = 100
 @pages.get("/receipts")
 @signed_in
 def receipts() -> Any:
-    """List the returns of a window with their receipts."""
+    """List the returns of a window with their receipts and evidence; a missed one has no receipt and needs evidence."""
     desk = the_desk()
     months = _months_known()
     month = request.args.get("window", "")
     chosen = month if month in months else desk.bridge.window().month
-    bricks = [b for b in bricks_of(desk, me(), chosen) if b.row.return_sha256]
+    bricks = [b for b in bricks_of(desk, me(), chosen) if b.row.changed_at]
     return render_template("receipts.html", bricks=bricks, month=chosen, months=months, taken=TAKEN)
 
 
@@ -60,7 +61,7 @@ def past(location_id: str, care_type: str) -> Any:
         told=told,
         month_marks=[(m.label, m.tone, m.said) for m in told.months],
         people_lines=(charts.Line("People", told.people),),
-        rate_rows=_rows(told.rates),
+        rates=[(r, _rows(r.lines)) for r in told.rates],
         workforce_rows=_rows(told.workforce),
         flu_rows=_rows(told.flu),
     )
@@ -76,6 +77,16 @@ def pack(location_id: str, care_type: str, month: str) -> Response:
         # Unlinked once it is open: nothing of it stays on the disk.
         response = send_file(written.open("rb"), "application/zip", as_attachment=True, download_name=written.name)
     return response
+
+
+@pages.get("/location/<location_id>/<care_type>/evidence/<month>.pdf")
+@signed_in
+def pack_as_pdf(location_id: str, care_type: str, month: str) -> Response:
+    """Give the evidence of a return as one PDF, without the files that prove it."""
+    _, _, obligation = my_return(location_id, care_type, month)
+    name = f"evidence-{obligation.location}-{obligation.care_type}-{obligation.window}.pdf"
+    made = io.BytesIO(evidence.as_pdf(the_desk().bridge, obligation))
+    return send_file(made, "application/pdf", as_attachment=True, download_name=name)
 
 
 @pages.get("/audit")

@@ -4,13 +4,13 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
-from dscr_bridge import acting, deciding, explaining, mapping
+from dscr_bridge import acting, deciding, explaining
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import TAKEN, ObligationState
 from dscr_bridge.mapping.nil import nil_reasons
-from dscr_bridge.reading import counting_settings, previous_return
+from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import Level, Obligation, figures_sha256
 from dscr_bridge.web import month_questions, words
 from dscr_bridge.web.app import approvers_only, flash, me, my_return, signed_in, the_desk
@@ -42,23 +42,6 @@ def one(location_id: str, care_type: str) -> Any:
     )  # fmt: skip
 
 
-@pages.get("/item/<item_id>")
-@signed_in
-def item(location_id: str, care_type: str, item_id: str) -> Any:
-    """Explain one figure: definition, wording and grade, how it was obtained, what can move it."""
-    provider, location, obligation = my_return(location_id, care_type)
-    desk = the_desk()
-    edition = mapping.edition_for(desk.bridge.window().opens_on)
-    if item_id not in {i.id for i in edition.items_for(obligation.care_type)}:
-        abort(404)
-    explained = mapping.explain_item(item_id, edition, counting_settings(location))
-    seen = desk.seen(obligation, desk.bridge.ledger.obligation(obligation))
-    figure = seen.figures.figure(item_id) if seen else None
-    steps = _steps(obligation, item_id) if request.args.get("steps") and explained.item.measure else None
-    return render_template("item.html", provider=provider, location=location, obligation=obligation, edition=edition,
-                           explained=explained, figure=steps.figure if steps else figure, steps=steps)  # fmt: skip
-
-
 @pages.get("/month")
 @signed_in
 def month_page(location_id: str, care_type: str) -> Any:
@@ -81,9 +64,9 @@ def month_answers(location_id: str, care_type: str) -> Any:
         if answer:
             deciding.declare(desk.bridge, location.id, question.item.id, answer, by=me().signs_as, bed_type=None,
                              until=None)  # fmt: skip
-    _count(obligation)
+    count_now(obligation)
     flash("good", "Your answers are kept. Now look at the figures, and approve them.")
-    return _back(obligation, "figures")
+    return back(obligation, "figures")
 
 
 @pages.post("/count")
@@ -91,9 +74,9 @@ def month_answers(location_id: str, care_type: str) -> Any:
 def count(location_id: str, care_type: str) -> Any:
     """Read the sources, count and check now; nothing is sent."""
     _, _, obligation = my_return(location_id, care_type)
-    if _count(obligation):
+    if count_now(obligation):
         flash("good", "Counted and checked just now. Nothing was sent.")
-    return _back(obligation)
+    return back(obligation)
 
 
 @pages.post("/approve")
@@ -104,10 +87,10 @@ def approve(location_id: str, care_type: str) -> Any:
     try:
         ended = acting.approve(the_desk().bridge, obligation, by=me().signs_as, seen=request.form.get("figures", ""))
     except BridgeError as failure:
-        _tell(failure)
+        tell(failure)
     else:
         flash("good", f"Approved. It now stands at: {words.STANDING[ended.state][0].lower()}.")
-    return _back(obligation)
+    return back(obligation)
 
 
 @pages.post("/hold")
@@ -129,7 +112,7 @@ def accept(location_id: str, care_type: str, rule: str) -> Any:
 
     def act(obligation: Obligation) -> None:
         acting.accept(the_desk().bridge, obligation, rule, by=me().signs_as, note=request.form.get("note", ""))
-        _count(obligation)
+        count_now(obligation)
 
     return _do(location_id, care_type, "Accepted; your note is printed on the receipt.", act)
 
@@ -143,7 +126,7 @@ def nil(location_id: str, care_type: str) -> Any:
         ended = acting.nil(the_desk().bridge, obligation, request.form.get("reason", ""), by=me().signs_as,
                            looked_at=request.form.get("looked_at", ""))  # fmt: skip
     except BridgeError as failure:
-        _tell(failure)
+        tell(failure)
     else:
         by_hand = ended.reason == "awaiting_confirmation"
         flash(
@@ -152,7 +135,7 @@ def nil(location_id: str, care_type: str) -> Any:
             if by_hand
             else f"Sent as a nil return. It now stands at: {words.STANDING[ended.state][0].lower()}.",
         )
-    return _back(obligation)
+    return back(obligation)
 
 
 @pages.post("/unchanged")
@@ -162,7 +145,7 @@ def unchanged(location_id: str, care_type: str) -> Any:
 
     def act(obligation: Obligation) -> None:
         acting.still_the_same(the_desk().bridge, obligation, by=me().signs_as)
-        _count(obligation)
+        count_now(obligation)
 
     return _do(
         location_id, care_type, "Noted: what you said before still holds. Everything else was counted anew.", act
@@ -203,10 +186,10 @@ def _do(location_id: str, care_type: str, done: str, act: Any) -> Any:
     try:
         act(obligation)
     except BridgeError as failure:
-        _tell(failure)
+        tell(failure)
     else:
         flash("good", done)
-    return _back(obligation)
+    return back(obligation)
 
 
 def _month(location_id: str, care_type: str, wrong: dict[str, str] | None = None) -> Any:
@@ -220,7 +203,7 @@ def _month(location_id: str, care_type: str, wrong: dict[str, str] | None = None
     return (page, 422) if wrong else page
 
 
-def _count(obligation: Obligation) -> bool:
+def count_now(obligation: Obligation) -> bool:
     """Count one return, one at a time from the pages: ten impatient people must not pull ten times."""
     desk = the_desk()
     if not desk.counting.acquire(timeout=60):
@@ -229,7 +212,7 @@ def _count(obligation: Obligation) -> bool:
     try:
         acting.counted_again(desk.bridge, obligation)
     except BridgeError as failure:
-        _tell(failure)
+        tell(failure)
         return False
     finally:
         desk.counting.release()
@@ -256,11 +239,13 @@ def _entered() -> datetime:
         raise deciding.refused("the date or time cannot be read.", "Write 2026-11-09 and 14:30.") from None
 
 
-def _tell(failure: BridgeError) -> None:
+def tell(failure: BridgeError) -> None:
+    """Say on the next page why something was not done."""
     flash("bad", f"{failure.what[:1].upper()}{failure.what[1:]} {failure.now} {failure.do}")
 
 
-def _back(obligation: Obligation, anchor: str | None = None) -> Any:
+def back(obligation: Obligation, anchor: str | None = None) -> Any:
+    """Go back to the page of a return."""
     there = url_for(
         "returns.one", location_id=obligation.location, care_type=obligation.care_type.value, _anchor=anchor
     )
@@ -295,21 +280,6 @@ def _coverage(seen: Seen | None) -> list[dict[str, Any]]:
     for table, reading, source, rows in seen.counted.coverage:
         sources.setdefault(source, []).append((table, reading, rows))
     return [{"source": s, "tables": sorted(t), "fresh": fresh.get(s)} for s, t in sorted(sources.items()) if s in fresh]
-
-
-def _steps(obligation: Obligation, item_id: str) -> explaining.FigureExplained | None:
-    """Read the sources anew and say step by step what was left out; nothing of a person outlives it."""
-    desk = the_desk()
-    if not desk.counting.acquire(timeout=60):
-        flash("look", "Another count is under way. Try again in a minute.")
-        return None
-    try:
-        return explaining.explain_figure(desk.bridge, obligation, item_id)
-    except BridgeError as failure:
-        _tell(failure)
-        return None
-    finally:
-        desk.counting.release()
 
 
 def _odd(seen: Seen | None) -> list[explaining.Fix]:

@@ -142,6 +142,11 @@ def short_day(at: date | datetime | None) -> str:
     return f"{there.day} {there:%b %Y}"
 
 
+def last_day(end: datetime) -> str:
+    """Write the last London day of something that ends at an instant: an end at midnight belongs to the day before."""
+    return day(end - timedelta(microseconds=1))
+
+
 def clock(at: datetime | None) -> str:
     """Write an instant as London time, for example `16 Nov 2026, 10:05`."""
     return f"{short_day(at)}, {at.astimezone(LONDON):%H:%M}" if at else ""

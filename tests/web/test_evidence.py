@@ -140,3 +140,39 @@ def test_a_return_in_time_says_so(tmp_path: Path) -> None:
     answers = [a["answer"] for a in case["answers"]]
     assert answers[1] == "A person entered it on the platform by hand and confirmed it." and answers[4] == "It was."
     assert case["by_hand"][0]["reference"] == "Saved 10:34"
+
+
+def test_the_pdf_tells_the_same_as_the_page_to_a_reader_that_nobody_here_wrote(missed: Path) -> None:
+    from pypdf import PdfReader
+
+    case = json.loads((missed / "pack.json").read_text("utf-8"))
+    reader = PdfReader(missed / "evidence.pdf")
+    said = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    for answer in case["answers"]:
+        assert answer["question"] in said and " ".join(answer["answer"].split()) in said
+    for figure in case["figures"]["rows"]:
+        assert figure["title"] in said
+    assert "Occupied beds" in said and "SIMULATED: not a real return" in said and "It is not a document of DHSC" in said
+    assert reader.metadata is not None and reader.metadata.title == "SIMULATED: Evidence: Rose Cottage, care home, November 2026"
+    assert reader.trailer["/Root"]["/Lang"] == "en-GB" and len(reader.outline) >= 1
+    assert len(reader.pages) < 10
+
+
+def test_the_pdf_is_made_the_same_again_and_spells_welsh_names(missed: Path) -> None:
+    from pypdf import PdfReader
+
+    from dscr_bridge.evidence.pdf import pdf
+
+    case = json.loads((missed / "pack.json").read_text("utf-8"))
+    assert pdf(case) == (missed / "evidence.pdf").read_bytes()
+    case["location_name"] = "Tŷ Gŵyr “House”"
+    (missed.parent / "welsh.pdf").write_bytes(pdf(case))
+    assert "Tŷ Gŵyr “House”" in PdfReader(missed.parent / "welsh.pdf").pages[0].extract_text()
+
+
+def test_the_figures_stand_in_the_pack_with_what_they_mean(missed: Path) -> None:
+    case = json.loads((missed / "pack.json").read_text("utf-8"))
+    occupied = next(f for f in case["figures"]["rows"] if f["item"] == "ch_beds_occupied")
+    assert occupied["value"].isdigit() and occupied["means"] and occupied["how"].startswith("Counted")
+    page = (missed / "index.html").read_text("utf-8")
+    assert occupied["title"] in page and occupied["means"][:40].replace("'", "&#x27;") in page

@@ -21,7 +21,8 @@ PASSWORD = "correct horse battery"
 HOME = f"/location/{ELM}/care_home"
 GATEWAY = "https://pages.example.org"
 EVERY_ACT = (f"{HOME}/month", f"{HOME}/approve", f"{HOME}/hold", f"{HOME}/accept/jump", f"{HOME}/nil",
-             f"{HOME}/unchanged", f"{HOME}/confirm", f"{HOME}/pause", "/enforcement/case")  # fmt: skip
+             f"{HOME}/unchanged", f"{HOME}/confirm", f"{HOME}/pause", "/enforcement/case",
+             f"{HOME}/item/ch_beds_occupied/declare", f"{HOME}/item/ch_beds_occupied/withdraw")  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 
 
