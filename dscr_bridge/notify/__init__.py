@@ -16,7 +16,8 @@ from typing import Any
 from dscr_bridge import log
 from dscr_bridge.config import Alerts, Contact, Provider
 from dscr_bridge.errors import BridgeError, ConfigError
-from dscr_bridge.notify.incidents import notices, quiet
+from dscr_bridge.notify.incidents import notices
+from dscr_bridge.notify.ladder import quiet
 from dscr_bridge.notify.notice import Notice, Told
 from dscr_bridge.opening import Bridge
 from dscr_bridge.window import LONDON
