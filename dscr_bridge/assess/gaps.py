@@ -26,7 +26,8 @@ def _gap(fact: Fact, records: Records, connector: Connector, items: list[Item]) 
     is_given = given != "not_read" and _SHARES.index(given) <= _SHARES.index(fact.enough)
     tables = {one.table for one in fact.filled}
     needing = sum(1 for item in items if tables & set(records_of(item)))
-    return Gap(fact.id, fact.says, fact.mods, fact.where, given, "given" if is_given else _MEANS[fact.mods], needing)
+    meaning = "given" if is_given else "elsewhere" if given == "not_read" else _MEANS[fact.mods]
+    return Gap(fact.id, fact.says, fact.mods, fact.where, given, meaning, needing)
 
 
 def _given(fact: Fact, records: Records, connector: Connector) -> str:

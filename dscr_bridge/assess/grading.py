@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from dscr_bridge.assess.shape import Assessment, Fault, Given, Grade, ItemLine, Judged, Quirk, Remark, Unmapped, about
+from dscr_bridge.assess.telling import RULES
 from dscr_bridge.tables import Reading, Records
 
 _OFTEN = 20          # one record in so many
 _STALE_DAYS = 35     # no change at all for longer than a month: more likely a dead feed than a quiet home
-_REFUSING = frozenset({"bad_type", "malformed", "missing", "rejected"})
+# Faults of which the record was used all the same: those that the judge of FHIR found, and these.
+_USED = frozenset({*RULES, "date_out_of_range", "ambiguous_time", "bad_nhs_number"})
 
 _READING = {
     Reading.NOT_PERMITTED: ("does not let us read", "Ask for read access to these record types, or set them to skip."),
@@ -63,13 +65,13 @@ def _of_readings(records: Records) -> Iterator[Remark]:
 
 
 def _of_faults(faults: Sequence[Fault], records: Records) -> Iterator[Remark]:
-    lost = [fault for fault in faults if fault.rule in _REFUSING]
+    lost = [fault for fault in faults if fault.rule not in _USED]
     for resource in sorted({fault.resource for fault in lost}):
         n, of = sum(f.n for f in lost if f.resource == resource), records.received.get(resource, 0)
         at_best = Grade.C if n * _OFTEN > of else Grade.B
         yield Remark(at_best, f"Records of {_named(resource)} that could not be used: {about(n)}.",
                      "Mend the elements named under faults.")
-    if any(fault.rule not in _REFUSING for fault in faults):
+    if any(fault.rule in RULES for fault in faults):
         yield Remark(Grade.B, "Some records are not valid FHIR R4 in elements that are read.",
                      "Mend the elements named under faults.")
 

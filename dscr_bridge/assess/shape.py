@@ -98,7 +98,7 @@ class Gap:
     mods: str          # yes, part, no, unknown
     mods_where: str
     given: str         # all, most, some, none, not_read
-    meaning: str       # given, product, standard, outside
+    meaning: str       # given, product, standard, outside, elsewhere
     items: int         # of this edition that need it
 
 

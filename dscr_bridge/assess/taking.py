@@ -29,9 +29,9 @@ from dscr_bridge.world import World
 
 _log = log.room("assess")
 
-# What a reading finds that is a fault of a record, not a word of an open list or a habit of the source.
-_FAULTS = frozenset({"bad_type", "malformed", "missing", "rejected", "date_out_of_range", "ambiguous_time",
-                     "bad_nhs_number", "more_pages"})  # fmt: skip
+# What a reading finds that is no fault of a record: words of an open list, habits of the source, what is not ours.
+_NO_FAULTS = frozenset({"unmapped", "other_location", "unread", "nhs_number_placeholder", "duplicate", "long_past",
+                        "changed_while_read", "search_not_supported", "file_without_records"})  # fmt: skip
 _HABITS = {"duplicate": "duplicate", "changed_while_read": "changed_while_read", "unread": "other_types",
            "search_not_supported": "search_not_supported"}  # fmt: skip
 
@@ -144,7 +144,7 @@ def _newest(records: Records, connector: Connector, judged: Judged) -> Mapping[s
 def _faults(records: Records) -> Iterator[Fault]:
     """Give what the reading itself could not use, by place."""
     for finding, n in sorted(records.findings.items(), key=lambda one: (one[0].resource, one[0].element, one[0].kind)):
-        if finding.kind in _FAULTS or finding.kind.startswith("file_"):
+        if finding.kind not in _NO_FAULTS:
             yield Fault(finding.resource, finding.element, finding.kind, n, records.received.get(finding.resource, 0))
 
 

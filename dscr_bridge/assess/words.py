@@ -29,7 +29,12 @@ RULE_WORDS: Mapping[str, str] = {
     "bad_type": "could not be used: is of another kind than it must be",
     "malformed": "could not be used: is no valid JSON or no valid line",
     "missing": "could not be used: something that a row needs is missing",
-    "rejected": "could not be used",
+    "bad_date": "could not be used: is no date as the connector says that dates are written",
+    "bad_number": "could not be used: is no number",
+    "several": "could not be used: has several values where one is wanted",
+    "time_without_offset": "could not be used: is a time without its offset",
+    "impossible_time": "could not be used: is a time that did not exist (clocks went forward)",
+    "ragged_row": "could not be used: a line has more or fewer cells than the header",
     "date_out_of_range": "is a date that cannot be right; it was taken as missing",
     "ambiguous_time": "is a time that exists twice, without its offset",
     "bad_nhs_number": "is not an NHS number where one should stand; it joins nobody",
@@ -38,6 +43,7 @@ RULE_WORDS: Mapping[str, str] = {
 
 MEANINGS: Mapping[str, str] = {
     "given": "given",
+    "elsewhere": "not for this source, whose connector reads no such records",
     "product": "MODS names it, and this source did not give it: ask the supplier",
     "standard": "not settled whether MODS asks for it: ask the supplier",
     "outside": "MODS does not ask a care record for it: take it from rota, HR, payroll or a person",
@@ -63,8 +69,8 @@ def merged(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def lacking(gaps: Sequence[Gap]) -> list[Gap]:
-    """Give the gaps that this edition feels: facts that an item needs and the source did not give."""
-    return [gap for gap in gaps if gap.meaning != "given" and gap.items]
+    """Give the gaps that this edition feels: facts that an item needs, the connector reads and did not get."""
+    return [gap for gap in gaps if gap.meaning not in ("given", "elsewhere") and gap.items]
 
 
 def fault_place(fault: Fault) -> str:

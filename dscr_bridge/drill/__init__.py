@@ -28,7 +28,8 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise DefinitionError(str(path), "there is no such file or folder.", "Nothing was checked.", "Mend the path.")
     if path.name == "connector.toml" or (path / "connector.toml").exists():
-        connector.load(str(path if path.is_dir() else path.parent), national=mapping.load_codes())
+        # Absolute: a folder that is given as a bare word is a folder, not the name of a shipped connector.
+        connector.load(str((path if path.is_dir() else path.parent).absolute()), national=mapping.load_codes())
     elif path.is_dir() and list(path.glob("*.toml")):
         mapping.load_codes(path)
     elif path.is_dir():

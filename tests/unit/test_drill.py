@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from dscr_bridge import config as configuration
 from dscr_bridge.config import Config
-from dscr_bridge.drill import Line, machine, network, people
+from dscr_bridge.drill import Line, check_file, machine, network, people
 from dscr_bridge.errors import ConfigError, SourceRefused, SourceUnavailable
 from dscr_bridge.opening import opened
 from dscr_bridge.world import World
@@ -220,6 +220,15 @@ def test_our_own_certificate_is_watched(tmp_path: Path) -> None:
     assert colours(iter(lines)) == [("our certificate for dscr", "amber"), ("source dscr", "red")]
     ended = met(tmp_path, f"https://127.0.0.1:{port}", more, datetime.now(UTC) + timedelta(days=40))
     assert colours(iter(ended)) == [("our certificate for dscr", "red"), ("source dscr", "red")]
+
+
+def test_a_connector_is_checked_by_its_folder_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer wrote `validate our-rota`, and was told that no connector of that name is shipped."""
+    (tmp_path / "our-rota").mkdir()
+    (tmp_path / "our-rota" / "connector.toml").write_text('name = "our-rota"\ntitle = "Our Rota"\nversion = "1"\nlike = "staff-csv"\nreads_with = ["tabular_files"]\n')
+    monkeypatch.chdir(tmp_path)
+    for way in ("our-rota", "our-rota/connector.toml", "./our-rota"):
+        check_file(Path(way))
 
 
 def test_a_simulated_network_has_no_names(tmp_path: Path) -> None:
