@@ -105,8 +105,8 @@ _CARE_HOME = (
         tuple(
             # Only while the campaign is open does an answer have to be given.
             Question(f"{key}{n}", who, f"{who} with {says}", group=group, required=False)
-            for key, group, says in (("f", "Flu, this season", "this season's flu vaccination"),
-                                     ("c", "COVID-19, seasonal booster", "the COVID-19 seasonal booster"))
+            for key, group, says in (("c", "COVID-19, seasonal booster", "the COVID-19 seasonal booster"),
+                                     ("f", "Flu, this season", "this season's flu vaccination"))
             for n, who in enumerate(("Directly employed staff", "Agency or bank staff", "Residents"))
         ),
     ),
@@ -135,9 +135,9 @@ _HOME_CARE = (
             _one("percent", "Percentage of packages handed back", "Packages handed back, per cent", "decimal",
                  required=False))),
     Screen("vaccination", "Vaccination", "Number of people vaccinated in this campaign.",
-           (_one("flu", "Home care staff vaccinated against flu this season", "Home care staff, flu, this season",
+           (_one("covid", "Home care staff with a COVID-19 seasonal booster", "Home care staff, COVID-19, seasonal",
                  required=False),
-            _one("covid", "Home care staff with a COVID-19 seasonal booster", "Home care staff, COVID-19, seasonal",
+            _one("flu", "Home care staff vaccinated against flu this season", "Home care staff, flu, this season",
                  required=False))),
 )  # fmt: skip
 
