@@ -1,6 +1,6 @@
 """What people do with a web platform's screens: permit it, look whether they still match, fill, assist, record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,10 +76,12 @@ def assist(bridge: Bridge, obligation: Obligation, person: "Person", *, headed: 
 
 
 def record(
-    bridge: Bridge, url: str, location: str, path: Path, ask: Callable[[str], bool], *, headed: bool, title: str
+    bridge: Bridge, url: str, location: str, path: Path, ask: Callable[[str], bool], *, headed: bool, title: str,
+    hosts: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Walk a person through the screens and write the proposed script; give the number of items that have a field.
 
+    `hosts` are other hosts that its pages need, for example for logging in; nothing else is loaded.
     Raises ConfigError where a file is there already or there is no browser, ReceiverUnavailable where the platform
     does not answer or the window is closed.
     """
@@ -91,8 +93,8 @@ def record(
         raise ConfigError(str(path), "there is a file of that name already.", "Nothing was recorded.", "Give another.")
     found = bridge.config.location(location)[1]
     edition = mapping.edition_for(bridge.window().opens_on)
-    with closing(Browser(url, bridge.world, headed=headed, pause_seconds=0.0)) as browser:
-        recording = recorder.Recording(found.id, found.name)
+    with closing(Browser(url, bridge.world, hosts=hosts, headed=headed, pause_seconds=0.0)) as browser:
+        recording = recorder.Recording(found.id, found.name, tuple(hosts))
         try:
             browser.run(lambda: browser.open("/"))
             browser.run(lambda: recorder.walk(browser, recording, found.care_types,

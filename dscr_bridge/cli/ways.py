@@ -139,6 +139,9 @@ def record(
     location: Annotated[str, typer.Option(help="One of your locations, as an example; best one that owes both.")],
     to: Annotated[Path, typer.Option(help="The script to write, ending in .toml.")],
     title: Annotated[str, typer.Option(help="What to call it.")] = "Recorded screens",
+    host: Annotated[
+        list[str] | None, typer.Option(help="Another host that its pages need, such as a log-in's; repeat it.")
+    ] = None,
     headless: HeadlessOpt = False,
 ) -> None:
     """Walk through the screens once; the words on them become a proposed script for you to review."""
@@ -149,7 +152,8 @@ def record(
         return answer.strip().lower() not in ("n", "no")
 
     with the_bridge() as bridge:
-        items = portals.record(bridge, url, location, to, ask, headed=not headless, title=title)
+        items = portals.record(bridge, url, location, to, ask, headed=not headless, title=title,
+                                hosts=host or ())  # fmt: skip
         show.console().print(f"{items} items have a field in {to}. It is a proposal: review every line, and what it "
                              "marks as unmapped, before it is used.", soft_wrap=True)  # fmt: skip
 

@@ -68,7 +68,7 @@ def a_browser(site):
 
 def _walked(browser):
     """Play the person who opens what is asked for."""
-    queue = [lambda: browser.open("/"), lambda: _log_in(browser)]
+    queue = [lambda: browser.open("/"), None, lambda: _log_in(browser)]
     for kind in ("care-home", "home-care"):
         queue.append(lambda k=kind: browser.open(f"/location/{WILLOWS}/{k}"))
         queue += [lambda k=kind, s=s: browser.open(f"/location/{WILLOWS}/{k}/{s.name}")
@@ -88,11 +88,11 @@ def _walked(browser):
     return recording
 
 
-def _log_in(browser):
+def _log_in(browser, then="Your locations"):
     browser.page.get_by_label("Email address").fill(simulated.USER)
     browser.page.get_by_label("Password").fill(simulated.PASSWORD)
     browser.page.get_by_role("button", name="Log in").click()
-    browser.page.get_by_role("heading", name="Your locations").wait_for()  # a person speaks when the page is there
+    browser.page.get_by_role("heading", name=then).wait_for()  # a person speaks when the page is there
 
 
 def _save(browser):
@@ -147,19 +147,25 @@ def test_a_page_lives_on_while_a_person_is_asked_at_the_terminal(site, alone):
 
 
 def test_whoever_shows_the_page_before_once_more_is_asked_again(site, alone):
+    site.levers({"kind": "mfa"})
     asked = []
 
     def ask(what):
         asked.append(what)
-        if len(asked) in (1, 3):
-            browser.open("/login" if len(asked) == 1 else f"/email/{WILLOWS}/care-home")
+        if len(asked) == 1:
+            browser.open("/login")
+        elif len(asked) == 3:
+            _log_in(browser, then="Check your phone")
         return len(asked) <= 3
 
     with a_browser(site) as browser:
-        nobody = recorder.Recording(WILLOWS, "The Willows")
-        recording = browser.run(lambda: recorder.walk(browser, nobody, [], ask, patience_seconds=4.0))
-    assert (recording.login.heading, recording.home.heading) == ("Log in", "An e-mail of the platform, simulated")
-    assert asked[2] == f"{asked[1]} (the window still shows the page before)" and recording.saved is None
+        recording = recorder.Recording(WILLOWS, "The Willows", ("log-in.example",))
+        browser.run(lambda: recorder.walk(browser, recording, [], ask, patience_seconds=4.0))
+    assert (recording.login.heading, recording.code.heading, recording.saved) == ("Log in", "Check your phone", None)
+    assert asked[2] == f"{asked[1]} (the window still shows the page before)"
+    text = recorder.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
+    assert '[login.code]\npage = { title = "SIMULATED: Check your phone", heading = "Check your phone" }\n' \
+           'field = "Security code"' in text and 'hosts = ["log-in.example"]' in text  # fmt: skip
 
 
 OTHER_WORDS = {

@@ -34,7 +34,9 @@ class Recording:
 
     location: str
     name: str
+    hosts: tuple[str, ...] = ()      # other hosts that its pages needed
     login: Seen | None = None
+    code: Seen | None = None
     home: Seen | None = None
     sections: dict[CareType, Seen] = field(default_factory=dict)
     screens: list[tuple[CareType, Seen]] = field(default_factory=list)
@@ -83,6 +85,7 @@ def walk(
         return None
 
     recording.login = shown("the log-in page, before you log in")
+    recording.code = shown("the page that asks for a second proof of who you are, such as a code")
     recording.home = shown("the list of your locations, after you have logged in")
     for care_type in care_types:
         called = care_type.replace("_", " ")
@@ -286,10 +289,14 @@ def _frame(recording: Recording) -> Iterator[str]:
     pattern, care_words = _return_link(recording, home)
     yield f"return_link = {_q(pattern)}"
     yield f"success = {_q(recording.saved.status[0] if recording.saved and recording.saved.status else '?')}"
+    yield f"hosts = {json.dumps(recording.hosts)}"
     yield "come_back_later = []  # titles of pages that say so, for example of planned maintenance"
     yield from ("", "[care_types]", *(f"{k} = {_q(v)}" for k, v in care_words.items()))
     yield from ("", "[login]", f"page = {_page(login)}", f"username = {_q(fields[0].label if fields else '?')}",
                 f"password = {_q(secret)}", f"button = {_q(login.buttons[0] if login.buttons else '?')}")  # fmt: skip
+    if recording.code is not None:
+        label = next((c.label for c in recording.code.controls), "?")
+        yield from ("", "[login.code]", f"page = {_page(recording.code)}", f"field = {_q(label)}")
     yield from ("", "[home]", *_page_lines(home), "", "[sections]", *_page_lines(first), "", "[last_updated]")
     yield from _last_updated([*filter(None, [recording.saved]), *(seen for _, seen in recording.screens)])
 
