@@ -69,7 +69,7 @@ class Gathering:
 
     def page(self, page: bytes, batch: Batch) -> Page:
         """Decode a Bundle or a single resource; may be called by several threads.  Raises Undecodable."""
-        if not is_text(page):
+        if not is_utf8(page):
             raise Undecodable
         with self._one_at_a_time:
             decoded = self.views.decode_page(page, batch)
@@ -160,13 +160,16 @@ class Gathering:
 
 
 def is_text(content: bytes) -> bool:
-    """Say whether bytes can be JSON: UTF-8 without raw control characters.
+    """Say whether bytes can be JSON: UTF-8 without raw control characters."""
+    return len(content.translate(None, _NEVER_IN_JSON)) == len(content) and is_utf8(content)
 
-    The decoder does not look into what it skips: an element whose name was spoilt on the way would be one that is not
-    there.
+
+def is_utf8(content: bytes) -> bool:
+    """Say whether bytes are UTF-8.
+
+    The decoder refuses control characters wherever they stand, but does not look at the letters of what it skips: an
+    element whose name was spoilt on the way would be one that is not there.
     """
-    if len(content.translate(None, _NEVER_IN_JSON)) != len(content):
-        return False
     try:
         return content.isascii() or bool(content.decode())
     except UnicodeDecodeError:

@@ -241,6 +241,17 @@ def test_a_page_that_is_no_page_raises_without_text_or_cause(body: bytes) -> Non
     assert raised.value.__suppress_context__
 
 
+@pytest.mark.parametrize("control", [bytes([n]) for n in range(0x20) if n not in b"\t\n\r"])
+def test_a_control_character_is_refused_even_in_what_no_view_reads(control: bytes) -> None:
+    whole = bundle(encounter(language="en-GB", text={"div": "x" * 40}))
+    for name in (b"language", b"en-GB", b"x" * 40, b"div", b"encounter", b"resource"):
+        for cut in (1, len(name) // 2):
+            spoilt = whole.replace(name, name[:cut] + control + name[cut:])
+            if spoilt != whole:
+                with pytest.raises(Undecodable):
+                    page(spoilt)
+
+
 def test_bad_lines_are_findings_and_the_others_are_read() -> None:
     good = json.dumps(encounter()).encode()
     heard = lines(

@@ -147,6 +147,32 @@ def test_a_converter_that_is_a_dict_is_looked_up_and_gets_codings_as_a_tuple() -
     assert (status.asked, kind.asked) == (["planned"], [(("s", "c"),)])
 
 
+def deeply(levels: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give a view of so many loops around the id's key and the url, and a resource for it."""
+    select: dict[str, Any] = {"forEach": "extension", "column": column(url="url")}
+    extension: dict[str, Any] = {"url": "u"}
+    for _ in range(levels):
+        select = {"forEach": "extension", "select": [select]}
+        extension = {"url": "u", "extension": [extension]}
+    view = {"resource": "Patient", "select": [{"column": column(key="getResourceKey()", gp="generalPractitioner.first().getReferenceKey(Organization)")}, select]}
+    return view, {"resourceType": "Patient", "id": "1", "generalPractitioner": [{"reference": "Organization/2"}], "extension": [extension]}
+
+
+@pytest.mark.parametrize("levels", [0, 24], ids=["compiled", "evaluated instead"])
+def test_views_compiled_again_have_the_keys_and_converters_of_their_own_run(levels: int) -> None:
+    view, resource = deeply(levels)
+
+    def of(run: str) -> Any:
+        return compile_views([ViewSource("v", view, convert={"url": lambda raw: f"{run}:{raw}"})],
+                             resource_key=lambda of, one: f"{run}:{of}/{one}", reference_key=lambda to: f"{run}:{to}")  # fmt: skip
+
+    first, second = of("first"), of("second")
+    for run, compiled in (("second", second), ("first", first), ("third", of("third"))):
+        sink = Sink()
+        compiled.decode_lines(json.dumps(resource).encode(), sink)
+        assert sink.rows == [(f"{run}:Patient/1", f"{run}:Organization/2", f"{run}:u")]
+
+
 def test_the_key_of_a_resource_is_made_once_for_all_its_views() -> None:
     asked: list[str] = []
 
