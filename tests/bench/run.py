@@ -124,7 +124,7 @@ def growth(asked: Asked) -> list[str]:
         if n != asked.homes:
             shutil.rmtree(asked.work / f"homes-{n}")
     return ["The time is linear. The memory is not flat: a single export is held as rows until its homes are counted, "
-            "0.3 to 0.5 MB a home.", "", *rows]  # fmt: skip
+            "about a quarter of a MB a home.", "", *rows]  # fmt: skip
 
 
 CORES = {"one_process": "one process, part after part", "two_processes": "two processes, a part each"}
