@@ -19,7 +19,7 @@ from dscr_bridge.window import LONDON
 pages = Blueprint("items", __name__, url_prefix="/location/<location_id>/<care_type>/item/<item_id>")
 
 
-@pages.get("/")
+@pages.get("")
 @signed_in
 def item(location_id: str, care_type: str, item_id: str) -> Any:
     """Explain one figure: definition, wording and grade, how it was obtained, what can move it."""

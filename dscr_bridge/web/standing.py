@@ -49,6 +49,7 @@ def run_drill() -> Any:
         window = desk.bridge.window()
         lines = drill.of_files(desk.bridge.config, window.opens_on) + drill.of_connections(desk.bridge)
         _drilled[id(desk)] = (desk.now(), lines)
+        _note("drilled", window.month, {"failed": [line.what for line in lines if line.failure is not None]})
         bad = sum(1 for line in lines if line.failure is not None)
         flash(
             "bad" if bad else "good", f"{bad} things need somebody." if bad else "Everything that a window needs works."
@@ -73,6 +74,7 @@ def assured() -> Any:
 def assure() -> Any:
     """Make the documents anew."""
     assurance.write(the_desk().bridge)
+    _note("assured", assurance.standing(the_desk().bridge).basis, {})
     flash("good", "Made anew from the configuration as it is now.")
     return redirect(url_for("standing.assured"), 303)
 
@@ -163,6 +165,13 @@ def exposures(desk: Desk) -> dict[tuple[str, CareType], enforcement.Exposure]:
 def mapping_contacts() -> list[dict[str, str]]:
     """Give the contacts of the platform, the guidance and enforcement, as dated definitions."""
     return enforcement.load_contacts(mapping.folder() / "contacts.toml")
+
+
+def _note(kind: str, key: str, detail: dict[str, Any]) -> None:
+    """Put an act that concerns no single return into the audit trail of each provider, with who did it."""
+    desk = the_desk()
+    for provider in {p.id for p, _ in desk.locations(me())}:
+        desk.bridge.ledger.decide(f"provider:{provider}", kind, key, by=me().signs_as, detail=detail)
 
 
 def _apart(desk: Desk, locations: list[tuple[Provider, Location]]) -> list[dict[str, Any]]:

@@ -93,6 +93,7 @@ DECIDED: Mapping[str, str] = {
     "window_override": "A change within the window allowed",
     "register_read": "CQC register read", "checklist_done": "A step for a new location done",
     "supply_owed": "Figures to supply after a notice",
+    "drilled": "Drill run", "assured": "Assurance documents made",
     "told": "People were told", "case": "Enforcement case noted", "contacts_confirmed": "Contacts confirmed",
 }  # fmt: skip
 

@@ -103,6 +103,7 @@ def test_the_pages_show_them_and_say_when_they_are_stale(serve: Any) -> None:
     assert b"Never kept" in client.get("/assurance").data
     client.post("/assurance", data={"csrf": csrf(client.get("/"))})
     assert b"Up to date" in client.get("/assurance").data
+    assert {d.by for d in site.bridge.ledger.decided("assured")} == {"Jo Example"}
     for name in assurance.TITLES:
         assert client.get(f"/assurance/{name}").status_code == 200
     assert client.get("/assurance/other").status_code == 404

@@ -198,6 +198,8 @@ def test_every_act_is_done_without_any_script_and_its_answer_breaks_no_rule(brow
     page.goto(f"{site.address}/audit?of={ELM}")
     said = page.content()
     assert "Return held" in said and "Entered by hand and confirmed" in said and "The whiteboard says something else" in said
+    page.goto(f"{site.address}/audit?of=provider:{site.bridge.config.provider[0].id}")
+    assert "Drill run" in page.content() and "Jo Example (registered manager)" in page.content()
     page.goto(f"{site.address}/assurance")
     page.get_by_role("button", name="Make and keep them").click()
     assert "Up to date" in page.content()
@@ -208,7 +210,7 @@ def test_every_act_is_done_without_any_script_and_its_answer_breaks_no_rule(brow
     _open(page, "Nothing that I say has changed")
     page.get_by_role("button", name="State it again").click()
     judge("unchanged")
-    page.goto(f"{site.address}/location/{ROSE}/care_home/item/ch_beds_occupied/")
+    page.goto(f"{site.address}/location/{ROSE}/care_home/item/ch_beds_occupied")
     _open(page, "State this figure yourself")
     judge("to declare")
     page.fill("#value", "7")

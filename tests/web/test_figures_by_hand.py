@@ -37,7 +37,7 @@ def test_a_figure_is_stated_with_its_last_day_and_by_whom_and_is_taken_back(serv
 
     def say(**form: str) -> str:
         client.post(f"{ITEM}/declare", data={"csrf": token, **form})
-        return str(client.get(ITEM + "/").data.decode())
+        return str(client.get(ITEM).data.decode())
 
     assert "number from 0 up" in say(value="-1") and "cannot be read" in say(value="41", until="soon")
     assert "that day is over" in say(value="41", until="2026-11-08").lower() and site.bridge.ledger.declared(ELM, CareType.CARE_HOME, NOW) == ()
@@ -47,11 +47,11 @@ def test_a_figure_is_stated_with_its_last_day_and_by_whom_and_is_taken_back(serv
     (kept,) = site.bridge.ledger.declared(ELM, CareType.CARE_HOME, NOW)
     assert kept.value == "41" and kept.expires_at is not None and kept.expires_at.isoformat() == "2027-01-01T00:00:00+00:00"
     client.post(f"{ITEM}/withdraw", data={"csrf": token})
-    after = client.get(ITEM + "/").data.decode()
+    after = client.get(ITEM).data.decode()
     assert "Taken back" in after and re.search(r'class="big">49<', after)
     assert client.post(f"{HOME}/item/ch_nothing/declare", data={"csrf": token, "value": "1"}).status_code == 404
     viewer = in_by_token(site, "viewer")
-    assert "State this figure yourself" not in viewer.get(ITEM + "/").data.decode()
+    assert "State this figure yourself" not in viewer.get(ITEM).data.decode()
 
 
 def test_published_rates_stand_beside_ours_with_date_and_source(serve: Any, tmp_path: Path) -> None:
