@@ -30,6 +30,7 @@ from dscr_bridge.returns import LocationId
 from dscr_bridge.tables import Reading, Records
 from dscr_bridge.world import World
 
+pytestmark = pytest.mark.timeout(3600)  # the full dose takes its time
 STEP = {"full": 1, "ci": 7}.get(os.environ.get("DSCR_DOSE", ""), 61)
 HOME = "1-1000000001"
 CODES = load_codes()
