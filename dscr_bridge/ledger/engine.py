@@ -95,7 +95,8 @@ def _postgresql(where: str) -> Engine:
         url = make_url(where)
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        return create_engine(url, pool_size=16, max_overflow=-1)
+        # A server that was restarted is noticed when a connection is taken, not in the middle of a return.
+        return create_engine(url, pool_size=16, max_overflow=-1, pool_pre_ping=True)
     except (ArgumentError, ImportError):
         raise ConfigError(
             "The ledger", "its address is not one that can be used here.", "Nothing was opened.",

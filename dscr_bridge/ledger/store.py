@@ -3,17 +3,19 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row, Table, func, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from dscr_bridge.errors import SubmissionUnknown
 from dscr_bridge.ledger import keeping, rows, schema, statements, verify
 from dscr_bridge.ledger.chain import START, link, sha256, stamp
+from dscr_bridge.ledger.commits import SharedCommits
+from dscr_bridge.ledger.driver import Driver
 from dscr_bridge.ledger.engine import broken, guarded, open_engine
 from dscr_bridge.ledger.projection import after
 from dscr_bridge.ledger.states import (
@@ -50,8 +52,11 @@ class Ledger:
         self._reads = self._engine.execution_options(dscr_reads=True)
         self._here = threading.local()
         self._dialect = self._engine.dialect.name
-        # SQLite has one writer; threads that wait in line here do not starve each other in its busy loop.
-        self._turn: AbstractContextManager[Any] = threading.RLock() if self._dialect == "sqlite" else nullcontext()
+        self._driver = Driver(self._engine.dialect)
+        # SQLite has one writer: threads stand in line here, and those that do share the wait for the disk.
+        self._writing: Callable[[], AbstractContextManager[Connection]] = (
+            SharedCommits(self._engine).part if self._dialect == "sqlite" else self._engine.begin
+        )
 
     def close(self) -> None:
         """Close its connections."""
@@ -65,7 +70,7 @@ class Ledger:
         if self._work is not None:
             yield
             return
-        with guarded(), self._turn, self._engine.begin() as connection:
+        with guarded(), self._writing() as connection:
             self._here.work = _Work(connection)
             try:
                 yield
@@ -209,13 +214,13 @@ class Ledger:
         """Take the right to send this return for a while, in one conditional write; False when another has it."""
         with self.together():
             values = {**_key(obligation), "owner": owner, **self._lasts(lease)}
-            return self._execute(statements.claim(self._dialect), values).rowcount == 1
+            return self._execute(statements.claim(self._dialect), values) == 1
 
     def renew(self, obligation: Obligation, owner: str, lease: timedelta) -> None:
         """Keep the right to send for a while longer.  Raises ClaimLost when the lease is no longer this owner's."""
         with self.together():
             values = {**_keyed(obligation), "key_owner": owner, **self._lasts(lease)}
-            if self._execute(statements.renew(self._dialect), values).rowcount != 1:
+            if self._execute(statements.renew(self._dialect), values) != 1:
                 raise ClaimLost
 
     def _lasts(self, lease: timedelta) -> dict[str, Any]:
@@ -237,7 +242,7 @@ class Ledger:
         if self._work is not None and obligation in self._work.rows:
             return self._work.rows[obligation]
         found = self._first(statements.row(schema.obligations), _keyed(obligation))
-        return ObligationRow(obligation) if found is None else rows.obligation_row(obligation, found.row)
+        return ObligationRow(obligation) if found is None else rows.obligation_row(obligation, found[0])
 
     def obligations(self, window: str | None = None, location: str | None = None) -> tuple[ObligationRow, ...]:
         """List where the returns stand, by window, location and care type."""
@@ -290,7 +295,7 @@ class Ledger:
         found = self._first(statements.document, {"digest": digest})
         if found is None:
             raise KeyError(digest)
-        return bytes(found.bytes)
+        return bytes(found[0])
 
     def events(self, chain: str, obligation: Obligation | None = None) -> tuple[Event, ...]:
         """Give the events of a chain, oldest first; of one return when an obligation is given."""
@@ -305,7 +310,7 @@ class Ledger:
         if self._work is not None and chain in self._work.heads:
             return self._work.heads[chain]
         found = self._first(statements.head, {"chain": chain})
-        return (0, START) if found is None else (found.n, found.hash)
+        return (0, START) if found is None else (found[0], found[1])
 
     def verify(self) -> Verification:
         """Rebuild everything from the events, compare, and name the first broken link of each chain."""
@@ -361,8 +366,8 @@ class Ledger:
             if found is None:  # a row that is not there cannot be locked
                 new = {"chain": chain, "n": 0, "hash": START}
                 self._execute(statements.keep(schema.heads, self._dialect), new)
-                found = self._all(statements.head_to_write, {"chain": chain})[0]
-            work.heads[chain] = (found.n, found.hash)
+                found = self._first(statements.head_to_write, {"chain": chain}) or (0, START)
+            work.heads[chain] = (found[0], found[1])
         return work.heads[chain]
 
     def _flush(self, work: _Work) -> None:
@@ -382,18 +387,20 @@ class Ledger:
     def _take_out(self, table: Table, key: dict[str, str]) -> None:
         self._execute(statements.take_out(table), statements.keyed(key))
 
-    def _execute(self, statement: Any, values: Any) -> CursorResult[Any]:
-        return self._work_now.connection.execute(statement, values)
+    def _execute(self, statement: Any, values: Any) -> int:
+        return self._driver.run(self._work_now.connection, statement, values)
 
-    def _first(self, chosen: Any, values: dict[str, Any]) -> Row[Any] | None:
-        found = self._all(chosen, values)
-        return found[0] if found else None
-
-    def _all(self, chosen: Any, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
+    def _first(self, chosen: Any, values: dict[str, Any]) -> tuple[Any, ...] | None:
         if self._work is not None:
-            return self._work.connection.execute(chosen, values).all()
+            return self._driver.first(self._work.connection, chosen, values)
         with guarded(), self._reads.connect() as connection:
-            return connection.execute(chosen, values).all()
+            return self._driver.first(connection, chosen, values)
+
+    def _all(self, chosen: Any) -> Sequence[Row[Any]]:
+        if self._work is not None:
+            return self._work.connection.execute(chosen).all()
+        with guarded(), self._reads.connect() as connection:
+            return connection.execute(chosen).all()
 
 
 def _key(obligation: Obligation) -> dict[str, Any]:

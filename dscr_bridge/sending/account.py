@@ -39,7 +39,7 @@ def bodies_of(obligation: Obligation, ledger: "Ledger") -> tuple[SectionPayload,
 def _figure(figure: Figure) -> dict[str, Any]:
     said_at = instant(figure.said_at) if figure.said_at else None
     plain = {"value": number(figure.value), "counted_value": number(figure.counted_value), "said_at": said_at}
-    return asdict(figure) | plain
+    return vars(figure) | plain  # `asdict` would copy every value deeply, which costs more than sending them
 
 
 def receipt_of(

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from dscr_bridge import log
 from dscr_bridge.errors import (
@@ -89,6 +89,10 @@ class ReceiverApi:
         log.silence_libraries()
         self._seen: dict[Obligation, Mapping[str, int]] = {}  # what stood there when we last looked, by its version
         self._tokens = Tokens(self._client, token_url, client_id, secret, world.now) if token_url else None
+        self._retrying = Retrying(
+            sleep=world.sleep, retry=retry_if_exception(_worth_repeating), wait=self._wait,
+            stop=stop_after_attempt(_TRIES), before_sleep=_note, reraise=True,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Close its connections."""
@@ -197,10 +201,7 @@ class ReceiverApi:
 
     def _patiently(self, once: Callable[[], Reply]) -> Reply:
         """Repeat what surely did not arrive, a few times, by the world's clock and sleep."""
-        return Retrying(
-            sleep=self._world.sleep, retry=retry_if_exception(_worth_repeating), wait=self._wait,
-            stop=lambda state: state.attempt_number >= _TRIES, before_sleep=_note, reraise=True,
-        )(once)  # fmt: skip
+        return self._retrying(once)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
