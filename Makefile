@@ -58,7 +58,7 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[test,lint,docs,postgresql,portal,xlsx,sftp,keyring]'
+	@$(INSTALL) --editable '.[test,lint,docs,postgresql,fleet,portal,xlsx,sftp,keyring]'
 	@touch $@
 
 $(VENV)/audit.stamp: $(VENV)/test.stamp

@@ -8,6 +8,7 @@ from dscr_bridge import due
 from dscr_bridge.due import UNDER_WAY
 from dscr_bridge.ledger import ObligationRow
 from dscr_bridge.opening import Bridge
+from dscr_bridge.returns import Obligation
 from dscr_bridge.window import Window
 
 
@@ -16,15 +17,31 @@ def questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
     window = bridge.window(now)
     paused = {d.chain for d in bridge.ledger.decided("paused")}
     for w in (bridge.window_before(window), window):
+        rows = {row.obligation: row for row in bridge.ledger.obligations(w.month)}
         for one in bridge.obligations(w):
-            row = bridge.ledger.obligation(one)
-            if one.location in paused and now < w.closes_at and row.state not in UNDER_WAY:
-                continue  # a named person stopped it; when the window closes on it, it is missed all the same
-            tried = bridge.tried.get(one)
-            if tried is not None and row.changed_at is not None and tried > row.changed_at:
-                row = replace(row, changed_at=tried)  # nothing new was written: do not ask every minute
-            if w is window or row.changed_at is not None:
-                yield due.Question(row, w, bridge.planned_at(w, one.location))
+            row = rows.get(one) or ObligationRow(one)
+            found = _question(bridge, row, w, now, is_paused=one.location in paused)
+            if found is not None and (w is window or row.changed_at is not None):
+                yield found
+
+
+def question(bridge: Bridge, one: Obligation, now: datetime) -> due.Question | None:
+    """Give the question of one return alone; None for one that is not owed, or whose location a person has paused."""
+    window = bridge.window_named(one.window)
+    if not bridge.owes(one, window):
+        return None
+    is_paused = bool(bridge.ledger.decisions(one.location, "paused"))
+    return _question(bridge, bridge.ledger.obligation(one), window, now, is_paused=is_paused)
+
+
+def _question(bridge: Bridge, row: ObligationRow, w: Window, now: datetime, *, is_paused: bool) -> due.Question | None:
+    one = row.obligation
+    if is_paused and now < w.closes_at and row.state not in UNDER_WAY:
+        return None  # a named person stopped it; when the window closes on it, it is missed all the same
+    tried = bridge.tried.get(one)
+    if tried is not None and row.changed_at is not None and tried > row.changed_at:
+        row = replace(row, changed_at=tried)  # nothing new was written: do not ask every minute
+    return due.Question(row, w, bridge.planned_at(w, one.location))
 
 
 def of_this_window(bridge: Bridge, now: datetime) -> Iterator[tuple[ObligationRow, Window]]:
@@ -32,5 +49,6 @@ def of_this_window(bridge: Bridge, now: datetime) -> Iterator[tuple[ObligationRo
     window = bridge.window(now)
     if window.is_open(now):
         paused = {d.chain for d in bridge.ledger.decided("paused")}
+        rows = {row.obligation: row for row in bridge.ledger.obligations(window.month)}
         wanted = (o for o in bridge.obligations(window) if o.location not in paused)
-        yield from ((bridge.ledger.obligation(o), window) for o in wanted)
+        yield from ((rows.get(o) or ObligationRow(o), window) for o in wanted)

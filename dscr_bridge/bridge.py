@@ -115,6 +115,30 @@ def run_due(bridge: Bridge) -> datetime:
     return again if nearing is None else min(again, nearing)
 
 
+def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
+    """Do what is due now for one obligation alone, and say when it is worth asking again; None: not any more."""
+    now = bridge.world.now()
+    question = agenda.question(bridge, obligation, now)
+    if question is None:
+        return None
+    act = due.turn(question.row, question.window, question.planned, now).act
+    if act is Act.MISS:
+        bridge.ledger.missed(obligation)
+    elif act is Act.RESUME:
+        _resume(bridge, obligation)
+    elif act is Act.PREPARE:
+        bridge.tried[obligation] = now
+        for prepared in prepare(bridge, [obligation]):
+            _settle(bridge, prepared)
+    bridge.rest()
+    nearing = closing.act(bridge, _LENT, [(bridge.ledger.obligation(obligation), question.window)], now)
+    left = agenda.question(bridge, obligation, now)
+    if left is None or due.is_over(left, now):
+        return None
+    again = due.next_moment([left], left.window, now)
+    return again if nearing is None else min(again, nearing)
+
+
 def _hand_out(
     bridge: Bridge, prepared: Prepared, checked: CheckedReturn, late: bool, correct: bool
 ) -> sending.Outcome:  # fmt: skip

@@ -36,6 +36,7 @@ class Flow:
 
 def act(bridge: Bridge, flow: Flow, rows: Iterable[tuple[ObligationRow, Window]], now: datetime) -> datetime | None:
     """Do the steps that are due for these returns, and say when the next one is."""
+    rows = list(rows)
     by_step: dict[Step, list[ObligationRow]] = defaultdict(list)
     coming: list[datetime] = []
     done: Mapping[str, set[str]] | None = None
@@ -47,7 +48,10 @@ def act(bridge: Bridge, flow: Flow, rows: Iterable[tuple[ObligationRow, Window]]
         if now < window.closes_at - longest:
             coming.append(window.closes_at - longest)
             continue
-        done = _done(bridge) if done is None else done
+        if nearing.is_done(row):
+            continue
+        if done is None:
+            done = _done(bridge, rows)
         found = nearing.steps(
             row,
             window,
@@ -134,10 +138,12 @@ def _bulk_files(bridge: Bridge, passed: Sequence[CheckedReturn]) -> dict[CareTyp
     return made
 
 
-def _done(bridge: Bridge) -> Mapping[str, set[str]]:
+def _done(bridge: Bridge, rows: Sequence[tuple[ObligationRow, Window]]) -> Mapping[str, set[str]]:
+    """Say what was done already, by obligation id: of one location alone, or of all at once."""
     done: dict[str, set[str]] = defaultdict(set)
+    only = rows[0][0].obligation.location if len(rows) == 1 else None
     for step in Step:
-        for one in bridge.ledger.decided(step.value):
+        for one in bridge.ledger.decisions(only, step.value) if only else bridge.ledger.decided(step.value):
             done[one.key].add(step.value)
     return done
 

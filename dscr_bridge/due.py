@@ -85,10 +85,17 @@ def next_moment(questions: Iterable[Question], window: Window, now: datetime) ->
     return min([at if at > now else now + NOT_AT_ONCE for at in named] + [window.closes_at])
 
 
+def is_over(question: Question, now: datetime) -> bool:
+    """Say whether nothing is left to do about a return by itself, now or later."""
+    state = question.row.state
+    return state in TAKEN - {ObligationState.ACCEPTED} or (
+        state is ObligationState.MISSED and now >= question.window.closes_at
+    )
+
+
 def turn(row: ObligationRow, window: Window, planned: datetime, now: datetime) -> Turn:
     """Decide what to do about an obligation of `window` at the aware instant `now`."""
-    missed = row.state is ObligationState.MISSED and now >= window.closes_at  # before it, by a wrong clock only
-    if row.state in TAKEN - {ObligationState.ACCEPTED} or missed:
+    if is_over(Question(row, window, planned), now):  # missed before the close: by a wrong clock only
         return Turn(Act.NOTHING, window.closes_at)
     if now >= window.closes_at and row.state not in UNDER_WAY:
         return Turn(Act.MISS, now + ONE_DAY)

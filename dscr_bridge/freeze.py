@@ -166,5 +166,5 @@ def _key(bridge: Bridge) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        paper.write_whole(path, bridge.world.random_bytes(_KEY_BYTES))
-        return path.read_bytes()
+        # Threads and workers that begin at once must not each leave traces under a key of their own.
+        return paper.write_once(path, bridge.world.random_bytes(_KEY_BYTES))

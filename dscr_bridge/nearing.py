@@ -42,7 +42,7 @@ def steps(
 
     The rule for silence concerns a return that waits for approval; one that a person holds is never sent by a rule.
     """
-    if row.state in _DONE or not window.is_open(now):
+    if is_done(row) or not window.is_open(now):
         return Coming((), None)
     at = {Step.BY_HAND: window.closes_at - timedelta(hours=rules.by_hand_hours)}
     # In these two somebody is asked for an act; a return that waits for nobody has nothing to escalate.
@@ -53,6 +53,11 @@ def steps(
     left = {step: when for step, when in at.items() if step not in done}
     due = tuple(sorted((s for s, when in left.items() if when <= now), key=lambda s: at[s]))
     return Coming(due, min((when for when in left.values() if when > now), default=None))
+
+
+def is_done(row: ObligationRow) -> bool:
+    """Say whether nothing comes due any more for a return: it was taken, or missed."""
+    return row.state in _DONE
 
 
 def is_unapproved(row: ObligationRow) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -41,6 +41,23 @@ def _forget(_prepared: Any) -> None:
 
 
 @dataclass(frozen=True)
+class _Index:
+    """A configuration's locations by their ids, and by the sources that serve them."""
+
+    config: Config
+    places: Mapping[str, tuple[Provider, Location]]
+    served: Mapping[str, Sequence[tuple[Provider, Location]]]
+
+
+def _indexed(config: Config) -> _Index:
+    served: dict[str, list[tuple[Provider, Location]]] = {}
+    for one in config.locations():
+        for name in dict.fromkeys(one[1].sources):
+            served.setdefault(name, []).append(one)
+    return _Index(config, {location.id: (provider, location) for provider, location in config.locations()}, served)
+
+
+@dataclass(frozen=True)
 class Bridge:
     """Everything the flow needs, and nothing that it has done."""
 
@@ -53,6 +70,7 @@ class Bridge:
     remember: Callable[[Any], None] = _forget  # what the pages show: figures of returns, in this process's memory only
     others: Mapping[str, Channel] = field(default_factory=dict)  # the channels of the other ways out, by name
     tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
+    _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # of the configuration; one
 
     @cached_property
     def codes(self) -> Mapping[str, mapping.CodeList]:
@@ -62,7 +80,9 @@ class Bridge:
     @cached_property
     def connectors(self) -> Mapping[str, "Connector"]:
         """The connector of each source, by the source's name.  Raises DefinitionError or ConfigError."""
-        return {s.name: load_connector(s, self.codes) for s in self.config.source}
+        # Many sources of one product are one connector: its file is read once.
+        loaded = {s.connector: connector.load(s.connector, national=self.codes) for s in self.config.source}
+        return {s.name: loaded[s.connector].with_settings(s.settings) for s in self.config.source}
 
     @cached_property
     def campaigns(self) -> tuple[mapping.Campaign, ...]:
@@ -92,9 +112,10 @@ class Bridge:
         holidays = self.config.calendar.extra_bank_holidays, self.config.calendar.removed_bank_holidays
         planned = planned_at(window, self.config.send_at, location, *holidays)
         # A location that closes or is sold within the window gives its return while it is still registered.
-        closing, extract = self._closing.get(location), self.register
+        closing = self._closing.get(location)
         if closing is None:
             return planned
+        extract = self.register
         entry = extract.entries.get(closing.id) if extract else None
         last = owing_rules.duty(closing, closing.care_types[0], entry, window).last_day
         return min(planned, datetime.combine(last, self.config.send_at, tzinfo=LONDON))
@@ -102,6 +123,15 @@ class Bridge:
     def obligations(self, window: Window) -> Iterator[Obligation]:
         """Everything owed in a window, in the order of the configuration."""
         return (d.obligation for d in self.duties(window) if d.owed)
+
+    def owes(self, one: Obligation, window: Window) -> bool:
+        """Say whether a return is owed in a window; no configured location owes nothing."""
+        provider_and_location = self._index.places.get(one.location)
+        if provider_and_location is None or one.care_type not in provider_and_location[1].care_types:
+            return False
+        extract = self.register
+        entry = extract.entries.get(one.location) if extract else None
+        return owing_rules.duty(provider_and_location[1], one.care_type, entry, window).owed
 
     def duties(self, window: Window) -> Iterator[owing_rules.Duty]:
         """Everything in a window with the reason why it is owed or not, in the order of the configuration."""
@@ -118,7 +148,18 @@ class Bridge:
 
     def owing(self, location: LocationId) -> tuple[Provider, Location]:
         """The provider and the configured location of an id."""
-        return self.config.location(location)
+        return self._index.places.get(location) or self.config.location(location)
+
+    def served_by(self, source: str) -> Sequence[tuple[Provider, Location]]:
+        """The locations that a source serves, with their providers, in the order of the configuration."""
+        return self._index.served.get(source, ())
+
+    @property
+    def _index(self) -> "_Index":
+        """Look-ups into the configuration: with thousands of locations nothing goes through all of them for one."""
+        if not self._indices or self._indices[-1].config is not self.config:
+            self._indices[:] = [_indexed(self.config)]
+        return self._indices[-1]
 
     def channel_for(self, obligation: Obligation) -> Channel | None:
         """The channel that has its turn for a return now; None: a person's turn."""

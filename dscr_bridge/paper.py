@@ -4,6 +4,7 @@ They must never be taken for an official page: each says who made it, and SIMULA
 """
 
 import os
+import threading
 from html import escape
 from pathlib import Path
 
@@ -92,10 +93,31 @@ def listed(pairs: list[tuple[str, str]]) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file for its owner alone, whole or not at all.  Raises OSError."""
+    os.replace(_aside(path, content), path)
+
+
+def write_once(path: Path, content: bytes) -> bytes:
+    """Write a file unless there is one, and give what then stands there: of several who try at once, one wins.
+
+    Raises OSError.
+    """
+    aside = _aside(path, content)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    return path.read_bytes()
+
+
+def _aside(path: Path, content: bytes) -> Path:
+    """Write the content, durably, into a file beside the one that is meant."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    # Threads of one process write the same file too: each has its own aside.
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    return aside

@@ -156,7 +156,7 @@ def _read(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Record
 
 def decoding(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Decoding:
     """Say what the converters of a source need to know: its locations by every name that they go by."""
-    served = [(p, one) for p, one in bridge.config.locations() if source.name in one.sources]
+    served = bridge.served_by(source.name)
     connector = bridge.connectors[source.name]
     return Decoding(
         source=source.name,

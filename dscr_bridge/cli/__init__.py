@@ -17,6 +17,7 @@ def every_command() -> "Typer":
         definitions,
         doctor,
         figures,
+        fleet,
         keeping,
         kit,
         law,
