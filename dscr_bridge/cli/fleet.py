@@ -1,4 +1,4 @@
-"""Commands of a supplier's fleet: work, plan, status, reset."""
+"""Commands of a supplier's fleet: work, plan, status, reset; heartbeat and board; rehearse."""
 
 import json
 from pathlib import Path
@@ -91,6 +91,70 @@ def reset(customers: CustomersOpt = None, database: DatabaseOpt = None) -> None:
     _, where = _known(customers, database)
     jobs.drop(where)
     typer.echo("Every job was dropped. The next plan makes them anew.")
+
+
+@fleet.command("heartbeat")
+def beat(
+    name: Annotated[str, typer.Argument(help="What the board calls this installation.")],
+    to: Annotated[Path | None, typer.Option(help="The folder that the board reads; it may be a synced one.")] = None,
+    key: Annotated[bool, typer.Option("--key", help="Print the public key, for the board's file of keys.")] = False,
+) -> None:
+    """Write a signed heartbeat: the stage, the time left and rule codes; no counts, no figures, no locations."""
+    from dscr_bridge.cli.app import the_bridge
+    from dscr_bridge.fleet import heartbeat
+
+    with the_bridge() as bridge:
+        if to is not None:
+            typer.echo(f"Written: {heartbeat.beat(bridge, name, to)}")
+        if key or to is None:
+            typer.echo(f"{name}: {heartbeat.public_key(bridge)}")
+
+
+@fleet.command()
+def board(
+    folder: Annotated[Path, typer.Argument(help="The folder with the heartbeats.")],
+    keys: Annotated[Path, typer.Argument(help="A TOML file: the name and the public key of each installation.")],
+    as_json: JsonOpt = False,
+) -> None:
+    """Show separate installations on one board, those first that need somebody; nothing unsigned is believed."""
+    from dataclasses import asdict
+
+    from dscr_bridge.fleet import heartbeat
+    from dscr_bridge.fleet.show import installations
+    from dscr_bridge.show import console
+
+    seen = heartbeat.board(folder, keys, the_world().now())
+    if as_json:
+        for one in seen:
+            typer.echo(json.dumps(asdict(one)))
+        return
+    console().print(installations(seen))
+
+
+@fleet.command()
+def rehearse(
+    edition: Annotated[str, typer.Argument(help="An edition, the synthetic one, or the path of an edition file.")],
+    customers: CustomersOpt = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """On a new notice: say which customers could not supply what; nothing is sent or kept."""
+    from dscr_bridge import mapping, rehearsing
+    from dscr_bridge.fleet import customers as of_supplier
+    from dscr_bridge.fleet.desk import Desk
+
+    wanted = mapping.edition_named(edition)
+    with Desk(of_supplier.load(customers or options.config), the_world()) as desk:
+        for customer in desk.customers:
+            bridge = desk.bridge_of(customer)
+            found = rehearsing.rehearse(bridge, wanted, list(bridge.obligations(bridge.window())))
+            lacking = sorted({lack.item.id for one in found for lack in one.lacks})
+            required = sorted({lack.item.id for one in found for lack in one.lacks if lack.item.is_required})
+            told = {"customer": customer.name, "edition": wanted.id, "could_send": not required,
+                    "required": required, "lacking": lacking}  # fmt: skip
+            said = f"could not send: {', '.join(required)}" if required else "could send"
+            also = [one for one in lacking if one not in required]
+            more = f"; without a figure, but not required: {', '.join(also)}" if also else ""
+            typer.echo(json.dumps(told) if as_json else f"{customer.name}: {said}{more}")
 
 
 def _known(place: Path | None, database: str | None) -> "tuple[tuple[Customer, ...], str]":
