@@ -100,7 +100,7 @@ def figures_of(
         in_window=window.is_open(as_at), settings=counting_settings(location), campaigns=bridge.campaigns,
         fingerprint=bridge.fingerprint(edition, location),
     )  # fmt: skip
-    fresh, past = tuple(freshness(read, location)), past_returns(bridge, obligation)
+    fresh, past = tuple(freshness(read, location, simulated=bridge.world.simulated)), past_returns(bridge, obligation)
     found = check(
         figures, edition, decisions=decisions(bridge, provider, obligation), now=bridge.world.now(),
         previous=next(iter(past), None), freshness=fresh, history=past,

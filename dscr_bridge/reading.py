@@ -83,13 +83,17 @@ def decisions(bridge: Bridge, provider: Provider, obligation: Obligation) -> Dec
     )
 
 
-def freshness(read: Read, location: Location) -> list[Freshness]:
-    """Say when the sources of a location were read, and the newest change that they stated."""
+def freshness(read: Read, location: Location, *, simulated: bool = False) -> list[Freshness]:
+    """Say when the sources of a location were read, and when each last wrote what was read, where it says so.
+
+    Under a simulated clock the second is left out: files are stamped by the real one, so their age would mean nothing.
+    """
     return [
-        Freshness(r.source, datetime.fromisoformat(r.read_at), datetime.fromisoformat(r.newest) if r.newest else None)
+        Freshness(r.source, datetime.fromisoformat(r.read_at),
+                  datetime.fromisoformat(r.newest) if r.newest and not simulated else None)
         for r in read.records
         if r.source in location.sources and r.read_at
-    ]
+    ]  # fmt: skip
 
 
 def previous_return(bridge: Bridge, obligation: Obligation) -> Return | None:

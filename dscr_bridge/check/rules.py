@@ -165,7 +165,22 @@ def _stale(rule: Rule, case: Case) -> list[Problem]:
     if case.now is None:
         return []
     oldest = min([case.ret.as_at, *(source.read_at for source in case.freshness)])
-    return [_problem(rule, ())] if case.now - oldest > _days(rule) else []
+    if case.now - oldest > _days(rule):
+        return [_problem(rule, ())]
+    return _touching(rule, case, _written_too_long_ago(rule, case, case.now))
+
+
+def _written_too_long_ago(rule: Rule, case: Case, now: datetime) -> list[str]:
+    """Find figures counted from a report that its source wrote too long ago, however lately it was read.
+
+    Hours are of a month that is over; a declared figure and a file's total have a time of their own.
+    """
+    old = {f.source for f in case.freshness if f.newest is not None and now - f.newest > _days(rule)}
+    return [
+        i for i, item in case.items.items()
+        if case.figures[i].state is State.COUNTED and case.figures[i].said_at is None
+        and item.period != "last_month" and old & {*(case.figures[i].source or "").split("+")}
+    ]  # fmt: skip
 
 
 def _stale_declared(rule: Rule, case: Case) -> list[Problem]:

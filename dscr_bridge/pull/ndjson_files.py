@@ -8,7 +8,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
@@ -24,6 +24,7 @@ from dscr_bridge.pull.folder import Found, Place, place_of
 from dscr_bridge.pull.gathering import Batch, Gathering
 from dscr_bridge.pull.lines import LineTooLong, blocks
 from dscr_bridge.pull.reading import readings
+from dscr_bridge.returns import instant
 from dscr_bridge.tables import Finding, Reading, Records
 from dscr_bridge.views import Undecodable
 from dscr_bridge.world import World
@@ -55,7 +56,8 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     gathering = Gathering(connector, decoding, codes, began, remember_ids=False, witness=world.witness)
     ended: dict[str, Reading] = {}
     with place_of(source, world) as place:
-        for position, found in enumerate(_files(source, place), 1):
+        files = _files(source, place)
+        for position, found in enumerate(files, 1):
             of = _type_in_name(found.path, gathering.views.resources)
             try:
                 arrived = _one_file(found, place, source, gathering)
@@ -78,6 +80,8 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
         raise RecordsUnreadable(_where(source), "none of its files can be read as FHIR records.",
                                 "The return was not prepared.", "Check that the export finished, then take it again.")
     records = gathering.finish(note_repeats=True)
+    # Some files may rightly stay as they are for months; an export of which nothing is newer is as old as it looks.
+    records.newest = instant(datetime.fromtimestamp(max(one.changed_ns for one in files) / 1e9, UTC))
     records.reading.update(readings(connector, ended, {s.resource for s in connector.plan if s.optional}))
     return records
 

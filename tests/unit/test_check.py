@@ -173,6 +173,26 @@ def test_figures_older_than_seven_days_cannot_be_sent() -> None:
     assert checked(freshness=[old]).can_submit
 
 
+def test_a_report_that_was_written_too_long_ago_is_not_sent_however_lately_it_was_read() -> None:
+    """A scheduled export that had stopped for three weeks once went out with the date of today."""
+    staff = {i: Figure(EDITION.item(i).id, State.COUNTED, GOOD[i], source="rota") for i in GOOD if "staff" in i}
+    hours = {"ch_hours_paid_month": Figure(EDITION.item("ch_hours_paid_month").id, State.COUNTED, Decimal(900), source="payroll")}
+    for days, names in ((7, ()), (8, tuple(staff))):
+        sources = [Freshness("rota", AS_AT, AS_AT - timedelta(days=days)), Freshness("payroll", AS_AT, AS_AT - timedelta(days=20))]
+        found = checked(ret=a_return(staff | hours), freshness=sources, now=AS_AT)
+        stale = problem(found, "stale_snapshot")
+        assert (stale.items if stale else ()) == names and found.can_submit is not bool(names)
+    # What a person declared, and what a file states, have a time of their own.
+    declared = {i: replace(f, state=State.DECLARED, said_at=AS_AT, source="declared") for i, f in staff.items()}
+    totals = {i: replace(f, said_at=AS_AT, reason="file_total") for i, f in staff.items()}
+    for figures in (declared, totals):
+        assert checked(ret=a_return(figures), freshness=sources, now=AS_AT).can_submit
+    # The age counts at the moment of sending: five days when it was read, eight when it goes.
+    five = [Freshness("rota", AS_AT, AS_AT - timedelta(days=5))]
+    assert checked(ret=a_return(staff), freshness=five, now=AS_AT).can_submit
+    assert not checked(ret=a_return(staff), freshness=five, now=AS_AT + timedelta(days=3)).can_submit
+
+
 def test_a_source_that_has_long_not_changed_is_named() -> None:
     quiet = Freshness("rota-csv", AS_AT, AS_AT - timedelta(days=9))
     found = checked(freshness=[quiet, Freshness("dscr", AS_AT)])

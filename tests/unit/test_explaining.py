@@ -2,11 +2,12 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -351,3 +352,18 @@ def test_a_configured_folder_of_code_lists_is_used_fingerprinted_and_validated(p
         more.write_text(more.read_text("utf-8").replace("46233009", "46233008"), "utf-8")
         failed = [line for line in drill.of_files(bridge.config, bridge.window().opens_on) if line.failure]
         assert [line.what for line in failed] == ["code lists"] and "check digit" in str(failed[0].failure)
+
+
+@pytest.mark.parametrize(("days", "simulated", "held"), [(6, False, False), (8, False, True), (8, True, False)])
+def test_a_report_of_last_week_is_not_sent_as_todays(place: Path, days: int, simulated: bool, held: bool) -> None:
+    """An export that has stopped is read anew each month; its figures are as old as it is."""
+    saved = (CLOCK - timedelta(days=days)).timestamp()
+    for path in place.rglob("*.csv"):
+        os.utime(path, (saved, saved))
+    with opened(config.load(place / "config.toml"), World(now=lambda: CLOCK, simulated=simulated)) as bridge:
+        (prepared,) = flow.prepare(bridge, [owed()])
+    stale = [p for p in prepared.problems if p.rule == "stale_snapshot"]
+    assert bool(stale) is held
+    if held:
+        assert {"ch_beds_occupied", "ch_staff_direct_care"} <= set(stale[0].items)
+        assert not [item for item in stale[0].items if "hours" in item]
