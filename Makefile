@@ -24,8 +24,9 @@ test: $(VENV)/test.stamp  ## Run every test in a small dose (minutes; about eigh
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
 	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers \
-		tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py \
-		tests/unit/test_faults_on_the_wire.py tests/unit/test_flat_memory.py tests/web/test_every_page.py
+		tests/fleet tests/security tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py \
+		tests/unit/test_faults_on_the_wire.py tests/unit/test_flat_memory.py tests/unit/test_views_agreement.py \
+		tests/web/test_every_page.py
 
 lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -44,7 +44,7 @@ def pages() -> dict[str, str]:
         "reference/metrics.md": metrics(),
         "reference/connectors.md": connectors(),
     }
-    for edition_id in mapping.edition_ids():
+    for edition_id in (*mapping.edition_ids(), *mapping.edition_ids(synthetic=True)):
         written[f"reference/edition-{edition_id}.md"] = edition(edition_id)
     return written
 
@@ -211,11 +211,14 @@ def edition(edition_id: str) -> str:
         f"# Edition {one.id}\n\n{MADE}{one.notice}. In force from {one.effective_from}. Grades: A wording seen in the notice; "
         "B in a reproduction; C the item is known, its wording was not seen; D from memory.\n"
     ]
+    if one.synthetic:
+        parts.append("**SYNTHETIC: a made-up notice to rehearse with. It is never in force.**\n")
     for item in one.items:
         wording = f"“{item.wording}”" if item.wording else f"*not seen*: {item.wording_note}"
         parts.append(
             f"## `{item.id}`\n\n**{item.title}** ({item.applies_to.replace('_', ' ')}, {item.section.replace('_', ' ')})\n\n{item.says}\n\n"
-            f"- Wording: {wording}\n- Grade {item.grade}, required: {item.required}\n- Obtained: {mapping.explain_item(item.id, one).obtained}\n"
+            f"- Wording: {wording}\n- Grade {item.grade}, required: {item.required}\n"
+            f"- Kind: {item.type} ({item.unit}), period: {item.period.replace('_', ' ')}\n- Obtained: {mapping.explain_item(item.id, one).obtained}\n"
             f"- Source: {'; '.join(item.source)}\n"
         )
     parts.append("# Rules\n")

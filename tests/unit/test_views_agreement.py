@@ -1,6 +1,7 @@
 """Compiled rows and the slower evaluator agree on random views over random resources, findings included."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from dscr_bridge.tables import Row
 from dscr_bridge.views import BadValue, Undecodable, ViewSource, compile_views
 from dscr_bridge.views.evaluate import evaluate_view
 
+HOW_MANY = {"ci": 1_000, "full": 10_000}.get(os.environ.get("DSCR_DOSE", ""), 100)
 MOMENTS = st.sampled_from(["2026", "2026-11", "2026-11-09", "2026-11-09T10:00:00Z", "2026-11-09T11:00:00+01:00", "x"])
 WORDS = st.sampled_from(["a", "b", "official", ""])
 FEW = {"max_size": 3}
@@ -139,7 +141,7 @@ def refusing(value: Any) -> Any:
     return None if value == "a" else value
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=HOW_MANY, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(definitions(), st.lists(PATIENTS, min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_compiled_and_evaluated_give_the_same_rows_and_findings(
     definition: dict[str, Any], resources: list[dict[str, Any]], converting: bool, needing: bool
