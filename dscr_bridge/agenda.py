@@ -1,6 +1,6 @@
 """What may be due now, from the configuration, the calendar and the ledger: the clock only asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,10 +17,8 @@ def questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
     window = bridge.window(now)
     paused = {d.chain for d in bridge.ledger.decided("paused")}
     for w in (bridge.window_before(window), window):
-        rows = {row.obligation: row for row in bridge.ledger.obligations(w.month)}
-        for one in bridge.obligations(w):
-            row = rows.get(one) or ObligationRow(one)
-            found = _question(bridge, row, w, now, is_paused=one.location in paused)
+        for row in _rows(bridge, bridge.obligations(w), w):
+            found = _question(bridge, row, w, now, is_paused=row.obligation.location in paused)
             if found is not None and (w is window or row.changed_at is not None):
                 yield found
 
@@ -49,6 +47,11 @@ def of_this_window(bridge: Bridge, now: datetime) -> Iterator[tuple[ObligationRo
     window = bridge.window(now)
     if window.is_open(now):
         paused = {d.chain for d in bridge.ledger.decided("paused")}
-        rows = {row.obligation: row for row in bridge.ledger.obligations(window.month)}
         wanted = (o for o in bridge.obligations(window) if o.location not in paused)
-        yield from ((rows.get(o) or ObligationRow(o), window) for o in wanted)
+        yield from ((row, window) for row in _rows(bridge, wanted, window))
+
+
+def _rows(bridge: Bridge, wanted: Iterable[Obligation], window: Window) -> Iterator[ObligationRow]:
+    """Say where these returns of one window stand, by one question for all of them: a fleet has thousands."""
+    there = {row.obligation: row for row in bridge.ledger.obligations(window.month)}
+    return (there.get(one) or ObligationRow(one) for one in wanted)

@@ -27,6 +27,7 @@ from dscr_bridge.preparing import (
     require_nothing_personal,
 )
 from dscr_bridge.reading import approved
+from dscr_bridge.receipting import catch_up
 from dscr_bridge.returns import CheckedReturn, Kind, Obligation, figures_sha256
 from dscr_bridge.submit import Channel
 
@@ -101,8 +102,9 @@ def run_due(bridge: Bridge) -> datetime:
 
     Asking twice, late or from two processes does no harm: the ledger decides what was done already.
     """
-    now = bridge.world.now()
-    acts = due.acts(agenda.questions(bridge, now), now)
+    now, seen = bridge.world.now(), bridge.ledger.latest()
+    questions = list(agenda.questions(bridge, now))
+    acts = due.acts(questions, now)
     for one in acts[Act.MISS]:
         bridge.ledger.missed(one)
     bridge.world.each(lambda one: _resume(bridge, one), acts[Act.RESUME])
@@ -111,7 +113,10 @@ def run_due(bridge: Bridge) -> datetime:
         bridge.world.each(lambda one: _settle(bridge, one), prepare(bridge, acts[Act.PREPARE]))
     bridge.rest()
     nearing = closing.act(bridge, _LENT, agenda.of_this_window(bridge, now), now)
-    again = due.next_moment(agenda.questions(bridge, now), bridge.window(now), now)
+    if acts[Act.PREPARE] or bridge.ledger.latest() != seen:
+        questions = list(agenda.questions(bridge, now))
+    catch_up(bridge, ((q.row, q.window) for q in questions))
+    again = due.next_moment(questions, bridge.window(now), now)
     return again if nearing is None else min(again, nearing)
 
 

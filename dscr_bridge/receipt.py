@@ -53,12 +53,17 @@ def write(folder: Path, receipt: Mapping[str, Any]) -> Written:
 
     `receipt` comes from `sending.receipt_of`.  Raises OSError.
     """
-    name = "{location}-{care_type}-{window}-r{revision}".format(**receipt)
+    name = name_of(receipt["location"], receipt["care_type"], receipt["window"], receipt["revision"])
     written = Written(folder / f"{name}.json", folder / f"{name}.html")
     document = json.dumps(receipt, indent=2, sort_keys=True, ensure_ascii=False)
     paper.write_whole(written.json, f"{document}\n".encode())
     paper.write_whole(written.page, page(receipt).encode())
     return written
+
+
+def name_of(location: str, care_type: str, window: str, revision: int) -> str:
+    """Give the name of a receipt's files, without its ending."""
+    return f"{location}-{care_type}-{window}-r{revision}"
 
 
 def page(receipt: Mapping[str, Any]) -> str:

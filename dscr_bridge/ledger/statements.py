@@ -25,6 +25,17 @@ from dscr_bridge.ledger import schema
 append: Insert = insert(schema.events)
 head: Select[Any] = select(schema.heads.c.n, schema.heads.c.hash).where(schema.heads.c.chain == bindparam("chain"))
 head_to_write: Select[Any] = head.with_for_update()
+decisions: Select[Any] = (
+    select(schema.decisions.c.row)
+    .where(schema.decisions.c.chain == bindparam("chain"))
+    .order_by(schema.decisions.c.kind, schema.decisions.c.key)
+)
+decisions_of_kind: Select[Any] = decisions.where(schema.decisions.c.kind == bindparam("kind"))
+decided: Select[Any] = (
+    select(schema.decisions.c.row)
+    .where(schema.decisions.c.kind == bindparam("kind"))
+    .order_by(schema.decisions.c.chain, schema.decisions.c.key)
+)
 document: Select[Any] = select(schema.documents.c.bytes).where(schema.documents.c.sha256 == bindparam("digest"))
 
 

@@ -265,17 +265,13 @@ class Ledger:
 
     def decisions(self, chain: str, kind: str | None = None) -> tuple[Decision, ...]:
         """List the decisions of a chain that hold now, by kind and key."""
-        c = schema.decisions.c
-        chosen = select(c.row).where(c.chain == chain).order_by(c.kind, c.key)
-        if kind is not None:
-            chosen = chosen.where(c.kind == kind)
-        return tuple(rows.decision_row(r.row) for r in self._all(chosen))
+        found = (self._all(statements.decisions, {"chain": chain}) if kind is None
+                 else self._all(statements.decisions_of_kind, {"chain": chain, "kind": kind}))  # fmt: skip
+        return tuple(rows.decision_row(r.row) for r in found)
 
     def decided(self, kind: str) -> tuple[Decision, ...]:
         """List the decisions of one kind that hold now, of every chain."""
-        c = schema.decisions.c
-        chosen = select(c.row).where(c.kind == kind).order_by(c.chain, c.key)
-        return tuple(rows.decision_row(r.row) for r in self._all(chosen))
+        return tuple(rows.decision_row(r.row) for r in self._all(statements.decided, {"kind": kind}))
 
     def latest(self) -> int:
         """Give the running number of the newest event, which says whether anything has changed; 0 when empty."""

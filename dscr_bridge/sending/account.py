@@ -1,12 +1,12 @@
 """The whole account of one return, from the ledger alone: what was sent, as what, when, and what proves it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dscr_bridge.ledger.states import Event, Happened, SectionRow
+from dscr_bridge.ledger.states import Decision, Event, Happened, SectionRow
 from dscr_bridge.returns import CheckedReturn, Figure, Obligation, SectionPayload, canonical, instant, number
 from dscr_bridge.window import LONDON, Window
 
@@ -57,7 +57,7 @@ def receipt_of(
     ret = json.loads(ledger.document(row.return_sha256))
     events = ledger.events(obligation.location, obligation)
     n, head = ledger.head(obligation.location)
-    words = dict(wordings or {})
+    words, decided = dict(wordings or {}), ledger.decisions(obligation.location)
     return {
         "format": "dscr-bridge receipt 1",
         "simulated": row.simulated,
@@ -76,8 +76,8 @@ def receipt_of(
         "clock_offset_seconds": _offset(events),
         "by_hand": _by_hand(events),
         "sections": [_section(s, ret, words) for s in row.sections] or _unsent_sections(ret, words),
-        "warnings": [_warning(w, obligation, ledger) for w in ret["warnings"]],
-        "left_out": [_left_out(x, words, obligation, ledger) for x in ret["left_out"]],
+        "warnings": [_warning(w, obligation, decided) for w in ret["warnings"]],
+        "left_out": [_left_out(x, words, decided) for x in ret["left_out"]],
         "return_sha256": row.return_sha256, "figures_sha256": row.figures_sha256,
         "chain": {"name": obligation.location, "events": n, "head": head},
     }  # fmt: skip
@@ -101,18 +101,16 @@ def _figures(ret: Mapping[str, Any], section: str, words: Mapping[str, str]) -> 
     return [by_item[item] | {"wording": words.get(item, "")} for item in ret["sections"].get(section, ())]
 
 
-def _warning(warning: Mapping[str, Any], obligation: Obligation, ledger: "Ledger") -> dict[str, Any]:
+def _warning(warning: Mapping[str, Any], obligation: Obligation, decided: Sequence[Decision]) -> dict[str, Any]:
     keys = {warning["rule"], f"{obligation.id}/{warning['rule']}"}
-    accepted = [d for d in ledger.decisions(obligation.location, "rule_accepted") if d.key in keys]
+    accepted = [d for d in decided if d.kind == "rule_accepted" and d.key in keys]
     by = [{"by": d.by, "note": d.note, "at": _both(d.at)} for d in accepted]
     return {"rule": warning["rule"], "message": warning["message"], "items": warning["items"], "accepted": by}
 
 
-def _left_out(
-    left_out: Mapping[str, str], words: Mapping[str, str], obligation: Obligation, ledger: "Ledger"
-) -> dict[str, Any]:
+def _left_out(left_out: Mapping[str, str], words: Mapping[str, str], decided: Sequence[Decision]) -> dict[str, Any]:
     item = left_out["item"]
-    by = [d for d in ledger.decisions(obligation.location, "item_left_out") if d.key == item]
+    by = [d for d in decided if d.kind == "item_left_out" and d.key == item]
     person = {"by": by[-1].by, "note": by[-1].note} if by else {"by": None, "note": None}
     return {"item": item, "wording": words.get(item, ""), "reason": left_out["reason"], **person}
 

@@ -8,20 +8,22 @@
 5. A person's newer change on the platform is never overwritten.
 6. Nothing is sent outside the window while clocks are right.
 7. In the end every receipt is known to a ledger, nothing is left unresolved, and every ledger verifies.
+8. What a ledger shows as done is there, and what is not there it names as missed: nothing is missed silently.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from dscr_bridge.ledger import ObligationState, open_ledger
+from dscr_bridge.ledger import TAKEN, ObligationState, open_ledger
 from dscr_bridge.ledger.states import Happened
+from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.simulation import home
 from dscr_bridge.simulation.calendar import SPREAD, Month
 from dscr_bridge.simulation.network import Answered
@@ -186,6 +188,7 @@ class Judge:
                 for row in ledger.obligations():
                     if row.state in _OPEN:
                         self._violated(f"{row.obligation.id} is left {row.state}")
+                self._tells_what_is_so({row.obligation: row.state for row in ledger.obligations()})
                 for location in (*self.scene.locations, f"provider:{home.PROVIDER}"):
                     digest.update(ledger.head(location)[1].encode())
                     known |= _references(ledger.events(location))
@@ -231,6 +234,20 @@ class Judge:
         for (submission_id, section), count in by_key.items():
             if count > 1:
                 self._violated(f"{submission_id}/{section} was taken {count} times")
+
+    def _tells_what_is_so(self, told: Mapping[Obligation, ObligationState]) -> None:
+        """Judge what a ledger says of every window that was lived through."""
+        for month in self.scene.months:
+            for location in self.scene.locations:
+                care_type = home.CARE_TYPE[location]
+                there = self.scene.receiver.store.sections(month.window.month, location, care_type)
+                whole = set(self.scene.sections(location)) <= there.keys()
+                one = Obligation(LocationId(location), CareType(care_type), month.window.month)
+                state = told.get(one)
+                if state in TAKEN and not whole:
+                    self._violated(f"{one.id} is said to be {state}, and is not there")
+                if state not in TAKEN and not whole and state is not ObligationState.MISSED:
+                    self._violated(f"{one.id} was missed, and the ledger says {state or 'nothing'}")
 
     def _every_receipt_is_known(self, known: set[str]) -> None:
         for (window, location), _standing in self._returns.items():

@@ -135,9 +135,10 @@ class Scene:
         """Let the products print their reports; what is broken at the moment comes out broken."""
         folder = self.folder / "homes"
         home.print_reports(folder, self.truth_now, self.kernel.now, self.locations)
-        for e in self.now_on(weather.SOURCE):
-            self.judge.struck(e)
-            home.spoil(folder, e.kind, e.place, self.locations)
+        broken = next(self.now_on(weather.SOURCE), None)
+        if broken is not None:
+            self.judge.struck(broken)
+            home.spoil(folder, broken.kind, broken.place, self.locations)
 
     def _edit(self, month: Month, e: Episode) -> None:
         """Let a person change a figure on the platform's own pages."""

@@ -79,39 +79,42 @@ class Episode:
 
 
 def of_window(chance: random.Random, window: Window, planned: datetime, machines: int) -> list[Episode]:
-    """Draw what goes wrong around one window; a fifth of all windows are calm."""
+    """Draw what goes wrong around one window; a fifth of all windows are calm.
+
+    In a seventh of them every computer is off until the last hours, so that whatever else happens, happens then.
+    """
     if chance.random() < 0.2:
         return []
     kinds = chance.choices(list(KINDS), k=chance.choice((1, 1, 1, 2, 2, 3, 5)))
-    return [_episode(chance, kind, window, planned, machines) for kind in kinds]
+    if chance.random() > 1 / 7:
+        return [_episode(chance, kind, window, planned, machines) for kind in kinds]
+    awake = window.closes_at - timedelta(minutes=chance.choice((15, 25, 45, 120, 360)) * chance.uniform(0.7, 1.3))
+    off = [Episode("asleep", planned - timedelta(hours=3), awake, machine) for machine in range(machines)]
+    return off + [_episode(chance, kind, window, awake, machines) for kind in kinds]
 
 
-def _episode(chance: random.Random, kind: str, window: Window, planned: datetime, machines: int) -> Episode:
-    start = _start(chance, window, planned)
+def _episode(chance: random.Random, kind: str, window: Window, begun: datetime, machines: int) -> Episode:
+    """Draw one episode around the moment at which the work begins."""
+    start = _start(chance, window, begun)
     end = start + _length(chance, kind, window.closes_at - start)
     machine = chance.randrange(machines)
     if kind in PERSON:
-        start = planned - timedelta(hours=chance.uniform(1, 30)) if kind == "edit-before" else planned + timedelta(
+        start = begun - timedelta(hours=chance.uniform(1, 30)) if kind == "edit-before" else begun + timedelta(
             seconds=chance.choice((chance.uniform(0, 2400), chance.uniform(0, 60), chance.uniform(0, 86_400 * 4))))
-        return Episode(
-            kind,
-            max(start, window.opens_at + timedelta(seconds=1)),
-            start,
-            place=chance.choice(("beds", "workforce", "absence")),
-        )
+        start = min(max(start, window.opens_at + timedelta(seconds=1)), window.closes_at - timedelta(seconds=1))
+        return Episode(kind, start, start, place=chance.choice(("beds", "workforce", "absence")))
     if kind.startswith("crash"):
-        start = planned - timedelta(hours=2)
-        return Episode(kind, start, window.closes_at, machine, value=chance.randrange(1, 12))
+        return Episode(kind, begun - timedelta(hours=2), window.closes_at, machine, value=chance.randrange(1, 12))
     return Episode(kind, start, min(end, window.closes_at + timedelta(hours=6)), machine,
                    chance.choice((1.0, 1.0, 0.5, 0.2)), _value(chance, kind),
                    chance.choice(("beds", "workforce", "absence")))  # fmt: skip
 
 
-def _start(chance: random.Random, window: Window, planned: datetime) -> datetime:
-    """Begin where it hurts: around the planned moment, around the close, or anywhere in the window."""
+def _start(chance: random.Random, window: Window, begun: datetime) -> datetime:
+    """Begin where it hurts: around the moment at which the work begins, around the close, or anywhere in the window."""
     where = chance.random()
     if where < 0.75:
-        return planned + timedelta(seconds=chance.uniform(-600, 1800))
+        return begun + timedelta(seconds=chance.uniform(-600, 1800))
     if where < 0.9:
         return window.closes_at - timedelta(seconds=chance.uniform(60, 14_000))
     return window.opens_at + (window.closes_at - window.opens_at) * chance.random()
@@ -120,10 +123,12 @@ def _start(chance: random.Random, window: Window, planned: datetime) -> datetime
 def _length(chance: random.Random, kind: str, left: timedelta) -> timedelta:
     """Last seconds, minutes or hours; now and then until shortly before the close."""
     longest = chance.choice((60, 1200, 1800, 3600, 7200))
-    # A receiver that is down for days is asked every few minutes, which takes long to simulate; a computer that is
-    # off, and records that need a person, do not.
-    cheap = kind == "asleep" or kind in SOURCE
-    if timedelta(minutes=41) < left and (cheap or left < timedelta(hours=3)) and chance.random() < 0.5:
+    if kind == "disk-full":  # everything is read anew each time, and cannot be written down
+        return timedelta(seconds=chance.uniform(60, min(longest, 1800)))
+    # A receiver that is down for days, or records that are broken for days, are asked again and again, which takes
+    # long to simulate; a computer that is off does not.
+    cheap = kind == "asleep" or left < timedelta(hours=6) or chance.random() < 0.03
+    if timedelta(minutes=41) < left and cheap and chance.random() < 0.5:
         return left - timedelta(minutes=chance.uniform(2, 40))
     return timedelta(seconds=chance.uniform(longest / 10, longest))
 

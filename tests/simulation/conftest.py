@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from dscr_bridge.ledger import open_ledger
 from dscr_bridge.ledger.store import Ledger

@@ -89,22 +89,21 @@ def time_zone_slip() -> None:
 
 
 def nil_from_an_empty_pull() -> None:
-    """A source that could not be read counts as one in which there is nothing."""
-    from dscr_bridge import reading
-    from dscr_bridge.tables import Reading
+    """Where nothing could be read, or nothing was found, there is taken to be nobody."""
+    from dscr_bridge import bridge
+    from dscr_bridge.returns import Kind, seal
 
-    read = reading.read_sources
+    decided = bridge.as_decided
 
-    def read_sources(bridge: Any, locations: Any, as_at: Any) -> Any:
-        found = read(bridge, locations, as_at)
-        for records in found.records:
-            records.reading.update(dict.fromkeys(records.reading, Reading.READ))
-            records.refusals.clear()
-        return replace(found, failures={})
+    def as_decided(here: Any, prepared: Any) -> Any:
+        prepared = decided(here, prepared)
+        if prepared.passed is not None:
+            return prepared
+        nil = replace(prepared.figures, kind=Kind.NIL, figures=(), context={}, diagnostics={}, nil_reason="no_service_users")
+        sections = dict.fromkeys(prepared.edition.sections[prepared.obligation.care_type], ())
+        return replace(prepared, figures=nil, problems=(), passed=seal(nil, sections, (), ()), holding=(), failures={})
 
-    from dscr_bridge import preparing
-
-    preparing.read_sources = read_sources
+    bridge.as_decided = as_decided
 
 
 def overwrite_a_person_s_edit() -> None:

@@ -1,0 +1,64 @@
+"""A signed receipt shows whether a byte of it was changed since, to anybody who has the public key."""
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from dscr_bridge import signing
+from dscr_bridge.errors import ConfigError
+
+# RFC 8032, 7.1, test 2: the seed and its public key.
+SEED = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+PUBLIC = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+DOCUMENT = {"format": "dscr-bridge receipt 1", "location": "1-1000000001", "sections": [{"figures": [{"value": 3}]}]}
+
+
+def pem(key) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture
+def key():
+    return signing.load_key(pem(ed25519.Ed25519PrivateKey.from_private_bytes(SEED)))
+
+
+def test_a_signed_receipt_holds_and_says_by_whom(key):
+    made = json.loads(json.dumps(signing.signed(DOCUMENT, key)))
+    assert signing.holds(made) and signing.holds(made, signing.public_key_of(key))
+    assert made["signature"]["algorithm"] == "Ed25519"
+    assert PUBLIC == key.public_key().public_bytes_raw()
+    assert signing.signed(made, key) == made
+
+
+@pytest.mark.parametrize("change", [
+    lambda d: d["sections"][0]["figures"][0].update(value=4),
+    lambda d: d.update(location="1-1000000002"),
+    lambda d: d.update(added=1),
+    lambda d: d.pop("format"),
+    lambda d: d["signature"].update(algorithm="none"),
+    lambda d: d["signature"].update(value="AAAA"),
+    lambda d: d["signature"].update(value="not base64"),
+    lambda d: d["signature"].update(public_key="AAAA"),
+    lambda d: d["signature"].pop("public_key"),
+    lambda d: d.update(signature=None),
+    lambda d: d.pop("signature"),
+])
+def test_whatever_is_changed_is_seen(key, change):
+    made = json.loads(json.dumps(signing.signed(DOCUMENT, key)))
+    change(made)
+    assert not signing.holds(made)
+
+
+def test_another_key_is_another_provider(key):
+    other = signing.signed(DOCUMENT, ed25519.Ed25519PrivateKey.generate())
+    assert signing.holds(other) and not signing.holds(other, signing.public_key_of(key))
+
+
+@pytest.mark.parametrize("text", ["", "no key", pem(ec.generate_private_key(ec.SECP256R1()))])
+def test_another_kind_of_key_is_refused_without_a_word_of_it(text):
+    with pytest.raises(ConfigError) as error:
+        signing.load_key(text)
+    assert "Ed25519" in error.value.what
+    assert not any(line in str(error.value) for line in text.splitlines() if line)
