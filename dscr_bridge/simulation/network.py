@@ -96,6 +96,7 @@ class Wire(httpx.BaseTransport):
         if kind in ("offline", "lost-request", "late-arrival"):
             self._never_answered(request, kind)
         answer = self._deliver(request, episode)
+        self.scene.amid(request)
         if kind == "twice":
             answer = self._deliver(request, None)
         self.computer.crash("crash-in-request")

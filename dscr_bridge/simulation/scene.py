@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from dscr_bridge import config as configuration
 from dscr_bridge import deciding
 from dscr_bridge.config import Config
 from dscr_bridge.opening import Bridge
-from dscr_bridge.returns import instant
 from dscr_bridge.sandbox import receiver, registry
 from dscr_bridge.sandbox.taking import Receiver
 from dscr_bridge.simulation import home, machine, weather
@@ -51,6 +52,7 @@ class Scene:
     _current: list[Episode] = field(default_factory=list)
     _shared: dict[str, Any] = field(default_factory=dict)
     _decided: set[int] = field(default_factory=set)
+    _amid: list[Episode] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Set the stage."""
@@ -122,7 +124,7 @@ class Scene:
             if e.kind in weather.SOURCE:
                 self.kernel.at(e.start, self._print)
                 self.kernel.at(e.end, self._print)
-            if e.kind in weather.PERSON:
+            if e.kind in weather.PERSON and e.kind != "edit-amid":
                 self.kernel.at(e.start, lambda e=e: self._edit(month, e))  # type: ignore[misc]
         self.kernel.at(month.judged_at, lambda: self.judge.judge(month, episodes))
 
@@ -140,6 +142,15 @@ class Scene:
             self.judge.struck(broken)
             home.spoil(folder, broken.kind, broken.place, self.locations)
 
+    def amid(self, request: httpx.Request) -> None:
+        """Let a person change another section just after the receiver has had the first of the first location's."""
+        location = self.locations[0]
+        for e in [e for e in self.now_on(("edit-amid",)) if e not in self._amid]:
+            if request.method == "PUT" and f"/{location}/" in str(request.url):
+                self._amid.append(e)
+                month = next(m for m in self.months if e.end == m.window.closes_at)
+                self._edit(month, replace(e, place=SECTIONS[location][-1]))
+
     def _edit(self, month: Month, e: Episode) -> None:
         """Let a person change a figure on the platform's own pages."""
         location = self.locations[0]
@@ -150,7 +161,7 @@ class Scene:
         change = {"location": location, "care_type": care_type, "window": month.window.month, "section": section,
                   "items": {item: value}}  # fmt: skip
         self.judge.struck(e)
-        self.judge.edited(location, section, item, value, datetime.fromisoformat(instant(self.receiver_clock())))
+        self.judge.edited(location, section, item, value, self.receiver_clock())
         self.door.simulator("edit", change)
 
 

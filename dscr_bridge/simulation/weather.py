@@ -54,6 +54,7 @@ MACHINE: Mapping[str, str] = {
 RECEIVER_CLOCK = {"receiver-clock": "the receiver's clock is off"}
 PERSON: Mapping[str, str] = {
     "edit-before": "a person changed a figure on the platform before the bridge counted",
+    "edit-amid": "a person changes a figure of one section while the bridge sends another",
     "edit-after": "a person changes a figure on the platform after the bridge counted, before or after it sent",
 }
 KINDS: Mapping[str, str] = {**NETWORK, **RECEIVER, **RECEIVER_CLOCK, **SOURCE, **MACHINE, **PERSON}
@@ -98,6 +99,8 @@ def _episode(chance: random.Random, kind: str, window: Window, begun: datetime, 
     start = _start(chance, window, begun)
     end = start + _length(chance, kind, window.closes_at - start)
     machine = chance.randrange(machines)
+    if kind == "edit-amid":  # strikes with the first section that arrives
+        return Episode(kind, begun - timedelta(hours=2), window.closes_at)
     if kind in PERSON:
         start = begun - timedelta(hours=chance.uniform(1, 30)) if kind == "edit-before" else begun + timedelta(
             seconds=chance.choice((chance.uniform(0, 2400), chance.uniform(0, 60), chance.uniform(0, 86_400 * 4))))

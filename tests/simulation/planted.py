@@ -1,6 +1,6 @@
 """Bugs planted on purpose, each of a kind that would cost a provider its standing; run as a process of its own.
 
-    python planted.py BUG SEED YEARS
+    python planted.py BUG SEED YEARS [FIRST]
 
 prints one JSON object: how many years were lived until the simulation caught it, and what it said.  `none` plants
 nothing.  Nothing is planted in the product's own files: each function here puts one altered piece in its place.
@@ -29,14 +29,6 @@ def send_twice() -> None:
         return replace(row, sections=unsent)
 
     rounds._resolve = _resolve
-
-
-def new_number_for_every_try() -> None:
-    """What did not get through is counted and sent anew under a new number, whatever became of the first."""
-    from dscr_bridge.sending import drive
-
-    drive._replaceable = lambda *_: True
-    drive.under_way = lambda _row: False
 
 
 def lost_receipt() -> None:
@@ -126,16 +118,15 @@ def overwrite_a_person_s_edit() -> None:
     ReceiverApi.__init__ = __init__
 
 
-BUGS = (send_twice, new_number_for_every_try, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull,
-        overwrite_a_person_s_edit)  # fmt: skip
+BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull, overwrite_a_person_s_edit)
 
 
-def main(bug: str, seed: str, years: int) -> None:
-    """Plant a bug and live until it is caught."""
+def main(bug: str, seed: str, years: int, first: int = 0) -> None:
+    """Plant a bug and live the years from `first` to the one before `years`, until it is caught."""
     {plant.__name__: plant for plant in (none, *BUGS)}[bug]()
     from dscr_bridge.simulation import live_a_year
 
-    for number in range(years):
+    for number in range(first, years):
         ended = live_a_year(f"{seed}/{number}")
         if ended.violations:
             sys.stdout.write(json.dumps({"bug": bug, "caught": True, "years": number + 1, "said": ended.violations[0]}) + "\n")
@@ -144,4 +135,4 @@ def main(bug: str, seed: str, years: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
