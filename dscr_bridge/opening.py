@@ -70,7 +70,7 @@ class Bridge:
     remember: Callable[[Any], None] = _forget  # what the pages show: figures of returns, in this process's memory only
     others: Mapping[str, Channel] = field(default_factory=dict)  # the channels of the other ways out, by name
     tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
-    _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # by location; one of each
+    _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # one, of this configuration
     receipted: dict[Obligation, datetime | None] = field(default_factory=dict)  # the change whose receipt is written
 
     @cached_property
