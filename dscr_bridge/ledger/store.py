@@ -392,11 +392,11 @@ class Ledger:
         with guarded(), self._reads.connect() as connection:
             return self._driver.first(connection, chosen, values)
 
-    def _all(self, chosen: Any) -> Sequence[Row[Any]]:
+    def _all(self, chosen: Any, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         if self._work is not None:
-            return self._work.connection.execute(chosen).all()
+            return self._work.connection.execute(chosen, values).all()
         with guarded(), self._reads.connect() as connection:
-            return connection.execute(chosen).all()
+            return connection.execute(chosen, values).all()
 
 
 def _key(obligation: Obligation) -> dict[str, Any]:
