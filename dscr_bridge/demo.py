@@ -22,6 +22,7 @@ from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
 from dscr_bridge import deciding, drill, log, mapping, show
 from dscr_bridge.config import Config
+from dscr_bridge.drill import people
 from dscr_bridge.errors import AlreadyAccepted, BridgeError
 from dscr_bridge.ledger import SETTLED, open_ledger
 from dscr_bridge.opening import Bridge, opened
@@ -154,6 +155,8 @@ def _people(stage: Stage, bridge: Bridge, expected: Expected) -> None:
               "In real life a named person compares each with the live notice first.")  # fmt: skip
     approved = list(deciding.approve_edition(bridge, by=PERSON, provider=None, fingerprint=None))
     stage.say(f"Edition {approved[0].detail['edition']} approved by {PERSON}, by fingerprint.")
+    people.confirm(bridge, by=PERSON)
+    stage.say("Whom the bridge tells, and who can enter a return by hand: confirmed for this month.")
 
 
 def _rehearse(stage: Stage, bridge: Bridge) -> None:
