@@ -478,6 +478,7 @@ class Config(_Part):
     platform_user: tuple[PlatformUser, ...] = ()  # the drill wants at least two for every location
     egress_check: Url | None = None  # an address that answers with the country of whoever asks, for the drill
     cqc_register: CqcRegister | None = None
+    receipt_key: Secret | None = None  # an Ed25519 private key as PEM, with which receipts are signed
     code_lists: Path | None = None  # a folder of code lists that add codes to the shipped ones, for a newer release
     before_close: BeforeClose = BeforeClose()
     source: tuple[Source, ...] = ()
@@ -648,6 +649,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             "source": sources,
             "pages": pages,
             "cqc_register": extract,
+            "receipt_key": named(config.receipt_key),
             "alerts": alerts,
             "receiver": out(config.receiver),
             "fallback": tuple(map(out, config.fallback)),

@@ -1,10 +1,11 @@
 """What people keep and carry: the receipt of a return, and the crib sheet from which a person types it in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from dscr_bridge import enforcement, mapping, receipt, sending
+from dscr_bridge import enforcement, mapping, receipt, sending, signing
 from dscr_bridge.check import restored
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import Prepared, as_decided
@@ -15,12 +16,18 @@ from dscr_bridge.window import Window
 
 
 def keep_receipt(bridge: Bridge, obligation: Obligation, window: Window) -> receipt.Written:
-    """Write the receipt of a return, as JSON and as a page, into the data folder."""
+    """Write the receipt of a return, as JSON and as a page, into the data folder.  Raises OSError."""
     provider, location = bridge.owing(obligation.location)
     edition = mapping.edition_for(window.opens_on)
     document = sending.receipt_of(obligation, bridge.ledger, window, software=SOFTWARE, provider=provider.name,
                                   name=location.name, wordings=_titles(edition))  # fmt: skip
-    return receipt.write(bridge.config.data_folder / "receipts", document)
+    return write_receipt(bridge, document)
+
+
+def write_receipt(bridge: Bridge, document: Mapping[str, Any]) -> receipt.Written:
+    """Write a receipt, signed where the provider has a key for it.  Raises OSError."""
+    kept = document if bridge.receipt_key is None else signing.signed(document, bridge.receipt_key)
+    return receipt.write(bridge.config.data_folder / "receipts", kept)
 
 
 def write_crib_sheet(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dscr_bridge import __version__, connector, mapping
+from dscr_bridge import __version__, connector, mapping, signing
 from dscr_bridge import obligations as owing_rules
 from dscr_bridge import register as cqc_register
 from dscr_bridge.choosing import Way, turn
@@ -25,6 +25,8 @@ from dscr_bridge.window import LONDON, ONE_DAY, Window, named_window, window_at
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from dscr_bridge.connector import Connector
     from dscr_bridge.ledger import Decision, Ledger
     from dscr_bridge.submit.portal import Portal
@@ -72,6 +74,11 @@ class Bridge:
     tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
     _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # one, of this configuration
     receipted: dict[Obligation, datetime | None] = field(default_factory=dict)  # the change whose receipt is written
+
+    @cached_property
+    def receipt_key(self) -> "Ed25519PrivateKey | None":
+        """The key with which receipts are signed; none where none is configured.  Raises ConfigError."""
+        return signing.load_key(secret.secret_value()) if (secret := self.config.receipt_key) else None
 
     @cached_property
     def codes(self) -> Mapping[str, mapping.CodeList]:
@@ -201,7 +208,9 @@ def opened(config: Config, world: World, watch: Callable[[Step], None] = _unwatc
                 open_things.callback(found.close)
                 channels[receiver.channel] = found
         first = channels.get(config.receiver.channel)
-        yield Bridge(config, world, ledger, first, watch, _owner(world), others=channels)
+        bridge = Bridge(config, world, ledger, first, watch, _owner(world), others=channels)
+        _ = bridge.receipt_key  # a key that cannot be used is told now, not when a return has been sent
+        yield bridge
 
 
 def load_connector(source: Source, codes: Mapping[str, Any]) -> "Connector":

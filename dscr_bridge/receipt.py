@@ -210,7 +210,16 @@ def _proof(receipt: Mapping[str, Any]) -> str:
         ("All figures", _hash(receipt["figures_sha256"])),
         ("Ledger", text(f"{chain['events']} events in the chain of {chain['name']}, the last of them:")),
         ("Head of the chain", _hash(chain["head"])),
+        *_signature(receipt.get("signature")),
     ])  # fmt: skip
+
+
+def _signature(signature: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    """Name the signature; it covers the receipt as JSON, which is what can be checked."""
+    if signature is None:
+        return []
+    return [(f"Signature ({signature['algorithm']})", _hash(signature["value"])),
+            ("Public key of the signature", _hash(signature["public_key"]))]  # fmt: skip
 
 
 def _clock(offset: float) -> str:

@@ -15,6 +15,7 @@ from dscr_bridge.cases import Entry
 from dscr_bridge.config import Provider
 from dscr_bridge.deciding import named, refused
 from dscr_bridge.enforcement import deadline, load_contacts
+from dscr_bridge.handing import write_receipt
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import require_nothing_personal
@@ -178,4 +179,4 @@ def _receipt(bridge: Bridge, supply: Supply, provider: Provider) -> receipt.Writ
         name=location.name,
         wordings={i.id: i.title for i in edition.items},
     )
-    return receipt.write(bridge.config.data_folder / "receipts", document | {"about": _about(supply)})
+    return write_receipt(bridge, document | {"about": _about(supply)})
