@@ -311,7 +311,7 @@ def run(place: Path, *words: str) -> str:
 def test_explain_lists_items_rules_and_settings_with_reason_and_range(tmp_path: Path) -> None:
     assert "ch_beds_occupied" in run(tmp_path, "explain", "list")
     rules = run(tmp_path, "explain", "rules")
-    assert rules.startswith("  1 required_absent (error)\n") and "holds nothing up" in rules and "For the integrator to mend." in rules
+    assert rules.startswith("  1 required_absent (error: stops the return)\n") and "holds nothing up" in rules and "For the integrator to mend." in rules
     shown = run(tmp_path, "explain", "settings")
     for setting in mapping.load_settings():
         assert f"{setting.name} = " in shown and setting.reason in shown and setting.range in shown
