@@ -1,6 +1,6 @@
 """Several workers, one of them killed, PostgreSQL restarted in the middle, a receiver that misbehaves: all accepted once.
 
-A small dose in `make test`; `make prove` takes every location of England and writes what it found to docs/proof.md.
+A small dose in `make test`; `make prove` takes every location of England and prints what it found, for docs/proof.md.
 """
 
 import os
