@@ -35,6 +35,8 @@ _log = log.room("bridge")
 
 # How soon a source that was down is asked again.
 ASK_AGAIN = timedelta(minutes=10)
+# A snapshot speaks for a week (rule stale_snapshot): what waited longer for its receiver is counted once more.
+GROWN_OLD = timedelta(days=7)
 
 
 def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
@@ -136,6 +138,7 @@ def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
         for prepared in prepare(bridge, [obligation]):
             _settle(bridge, prepared)
     bridge.rest()
+    catch_up(bridge, [(bridge.ledger.obligation(obligation), question.window)])
     nearing = closing.act(bridge, _LENT, [(bridge.ledger.obligation(obligation), question.window)], now)
     left = agenda.question(bridge, obligation, now)
     if left is None or due.is_over(left, now):
@@ -156,7 +159,8 @@ def _hand_out(
 def _resume(bridge: Bridge, obligation: Obligation) -> None:
     row, channel = bridge.ledger.obligation(obligation), bridge.channel_for(obligation)
     its_turn = row.channel in (None, channel.name if channel else None)
-    if not sending.under_way(row) or (not its_turn and surely_nothing_sent(row)):
+    may_change = surely_nothing_sent(row) and (not its_turn or _has_grown_old(bridge, row))
+    if not sending.under_way(row) or may_change:
         return _begin_anew(bridge, row)
     if channel is None:
         return
@@ -164,6 +168,11 @@ def _resume(bridge: Bridge, obligation: Obligation) -> None:
     with _recorded(obligation):
         sending.resume(obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
         keep_receipt(bridge, obligation, window)
+
+
+def _has_grown_old(bridge: Bridge, row: ObligationRow) -> bool:
+    """Say whether figures that wait for their receiver were counted too long ago to be sent as today's."""
+    return row.as_at is not None and bridge.world.now() - row.as_at > GROWN_OLD
 
 
 def _begin_anew(bridge: Bridge, row: ObligationRow) -> None:

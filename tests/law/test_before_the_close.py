@@ -183,6 +183,35 @@ def test_what_is_stuck_at_the_receiver_is_written_down_as_it_was_sent(stage):
     assert here.state()[0] == "confirmed_by_hand"
 
 
+def test_figures_that_waited_a_week_for_their_receiver_are_counted_once_more(stage):
+    """The receiver took nothing from the first day on: what is sent at last is what the records say then."""
+    here = stage(sent=True, at=CLOSE - timedelta(days=7, hours=12))
+    here.declared()
+    here.approved()
+    through = here.bridge.world.transport.handle_request
+
+    def takes_nothing(request):
+        if request.method == "PUT":
+            raise httpx.ConnectError("nobody there")
+        return through(request)
+
+    here.bridge.world.transport.handle_request = takes_nothing
+    flow.run_due(here.bridge)
+    before = here.bridge.ledger.obligation(here.home)
+    assert before.state.value == "retrying" and before.figures_sha256 is not None
+    posts = here.file("posts.csv")
+    posts.write_text("\n".join(line for line in posts.read_text("utf-8").splitlines() if "Cook" not in line) + "\n", "utf-8")
+    here.at = CLOSE - timedelta(days=7)
+    flow.run_due(here.bridge)
+    assert here.bridge.ledger.obligation(here.home).figures_sha256 == before.figures_sha256  # not older than a week yet
+    here.at = before.as_at + timedelta(days=7, minutes=1)
+    here.bridge.world.transport.handle_request = through
+    flow.run_due(here.bridge)
+    after = here.bridge.ledger.obligation(here.home)
+    assert after.state.value == "on_record" and after.as_at == here.at
+    assert after.figures_sha256 != before.figures_sha256
+
+
 def test_the_close_is_not_slept_through(stage):
     """The daemon asks again for the first step before the close, not only at the close."""
     here = stage(mode="review", sent=True, change=with_rules(by_hand_hours=12, silence_hours=24))
