@@ -20,8 +20,6 @@ from dscr_bridge.submit import Channel
 
 __all__ = ["Line", "check_file", "of_connections", "of_files", "of_sources", "raise_first", "shown"]
 
-CLOCKS_AGREE_SECONDS = network.CLOCKS_AGREE_SECONDS
-
 
 def check_file(path: Path) -> None:
     """Check one definitions file, a folder of code lists or a connector folder by itself.  Raises DefinitionError."""
@@ -119,7 +117,7 @@ def _standing(bridge: Bridge, channel: Channel, obligation: Obligation) -> Line:
         answer = channel.read_back(obligation)
         channel.read_standing(answer, obligation)
         offset = (answer.receiver_clock - answer.came_at).total_seconds() if answer.receiver_clock else 0.0
-        if abs(offset) > CLOCKS_AGREE_SECONDS:
+        if abs(offset) > network.agreement(simulated=bridge.world.simulated):
             raise ReceiverUnavailable("receiver", f"its clock is {offset:+.0f} seconds from ours.", "Nothing was sent.",
                                       "Put this machine's clock right; receipts are stamped by the receiver's.")
         return ""

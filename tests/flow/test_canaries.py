@@ -122,7 +122,7 @@ def test_ctrl_c_in_the_middle_of_a_reading_leaves_nothing_behind(
     elm_court: Callable[[], Place], care_record: Simulator
 ) -> None:
     place = elm_court()
-    care_record.pull({"kind": "slow", "resource": "Encounter", "seconds": 20})
+    care_record.pull({"kind": "slow", "resource": "Encounter", "seconds": 20, "times": 1})
     asked = len(care_record.asked("requests"))
     with subprocess.Popen(place.command("submit", "--yes"), cwd=place.folder, env=place.environment(), text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # fmt: skip
