@@ -18,7 +18,7 @@ help:  ## Say what each command does
 demo: $(VENV)/run.stamp  ## Run the main job on synthetic records: from pull to receipt, with a simulated receiver
 	@$(BIN)/dscr-bridge demo
 
-test: $(VENV)/test.stamp  ## Run every test in a small dose (minutes; about eight with browsers and peers)
+test: $(VENV)/test.stamp  ## Run every test in a small dose (about a quarter of an hour with browsers and peers)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-branch --cov-report=
 	@$(BIN)/coverage report --show-missing --fail-under=100 --include='$(WHOLLY_COVERED)'
 
