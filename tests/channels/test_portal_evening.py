@@ -20,7 +20,7 @@ from dscr_bridge.world import World
 
 PAUSE = 1.5        # seconds between two pages
 EVENING = timedelta(hours=4)  # 18:00 to 22:00
-LOCATIONS = {"ci": 8, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 2)
+LOCATIONS = {"ci": 3, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 2)
 
 
 @dataclass

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 
 from installed import served_site
 
-EXAMPLES = {"ci": 60, "full": 500}.get(os.environ.get("DSCR_DOSE", ""), 8)
+EXAMPLES = {"full": 500}.get(os.environ.get("DSCR_DOSE", ""), 8)
 MONDAY = datetime(2026, 11, 9, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.timeout(1800)

@@ -1,6 +1,6 @@
 """The daemon, killed from outside at each durable write of a real run, sends once all the same and loses nothing.
 
-By default at twenty moments, with DSCR_DOSE=ci at sixty, with DSCR_DOSE=full at two hundred: at every one of a run,
+By default at twenty moments, with DSCR_DOSE=full at two hundred: at every one of a run,
 and at moments of the run that comes after.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from killing import WRITES, Point, chosen, decided_home, points, scene
 
-DOSE = {"ci": 60, "full": 200}.get(os.environ.get("DSCR_DOSE", ""), 20)
+DOSE = {"full": 200}.get(os.environ.get("DSCR_DOSE", ""), 20)
 SECTIONS = 2  # of a care home: beds and workforce; nothing else of it is asked in this window
 
 pytestmark = [

@@ -1,6 +1,6 @@
 """Simulated years in which much goes wrong end without one broken promise, and planted bugs are caught.
 
-Ten years by default, 60 with DSCR_DOSE=ci, 1,000 with DSCR_DOSE=full; bugs are planted only with DSCR_DOSE.  A year
+Ten years by default, 1,000 with DSCR_DOSE=full; bugs are planted only with DSCR_DOSE.  A year
 that fails is lived again, and looked into, with `dscr-bridge simulate --seed 20261127 --only NUMBER`.
 """
 
@@ -18,7 +18,7 @@ from dscr_bridge.simulation import Ended, Report, live_a_year
 from dscr_bridge.simulation.judge import ON_RECORD, ON_TIME
 
 SEED = 20261127
-YEARS = {"ci": 60, "full": 1000}.get(os.environ.get("DSCR_DOSE", ""), 10)
+YEARS = {"full": 1000}.get(os.environ.get("DSCR_DOSE", ""), 10)
 HERE = Path(__file__).parent
 
 # A bug, and the year that catches it: found once by living one year after the other from 0 on.

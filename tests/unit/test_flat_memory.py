@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOSE = {"full": 1_000_000, "ci": 200_000}.get(os.environ.get("DSCR_DOSE", ""), 50_000)
+DOSE = {"full": 1_000_000}.get(os.environ.get("DSCR_DOSE", ""), 50_000)
 # Most of a history is past: one stay in a hundred is current.
 MADE = """
 import json
