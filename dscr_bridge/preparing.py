@@ -12,7 +12,7 @@ from dscr_bridge import mapping, privacy
 from dscr_bridge.assemble import assemble
 from dscr_bridge.check import Freshness, NilEvidence, check, check_nil
 from dscr_bridge.count import count
-from dscr_bridge.errors import BridgeError, ReturnHeld
+from dscr_bridge.errors import BridgeError, ConfigError, ReturnHeld
 from dscr_bridge.ledger import Decision
 from dscr_bridge.mapping.nil import load_nil
 from dscr_bridge.opening import Bridge
@@ -105,12 +105,23 @@ def figures_of(
         figures, edition, decisions=decisions(bridge, provider, obligation), now=bridge.world.now(),
         previous=next(iter(past), None), freshness=fresh, history=past,
     )  # fmt: skip
-    failures = {name: read.failures[name] for name in location.sources if name in read.failures}
+    twice = {name: _told_twice(obligation, name) for name in waist.told_twice.get(obligation.location, ())}
+    failures = {name: (*read.failures.get(name, ()), *twice.get(name, ()))
+                for name in location.sources if name in read.failures or name in twice}  # fmt: skip
     holding = tuple(p for p in found.problems if p.level is Level.ERROR or p.rule in found.waiting)
     covered = waist.connection.execute("SELECT tbl, reading, source, rows FROM coverage WHERE loc_key = ?",
                                        (obligation.location,)).fetchall()  # fmt: skip
     return Prepared(obligation, window, edition, figures, found.problems, found.passed, failures, holding, fresh,
                     tuple(covered))  # fmt: skip
+
+
+def _told_twice(obligation: Obligation, source: str) -> tuple[BridgeError, ...]:
+    return (ConfigError(
+        f'Location "{obligation.location}", source "{source}"',
+        "two places in the record carry this location's identifier, and neither is part of the other.",
+        "Nothing was counted and nothing was sent: nobody knows which of the two the return is about.",
+        "Have the supplier take the identifier off the place that is not this location, or make it part of the other.",
+    ),)  # fmt: skip
 
 
 def as_nil(bridge: Bridge, fresh: Prepared, reason: str, by: str, looked_at: str) -> Prepared:

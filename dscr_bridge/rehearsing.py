@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = {
     "not_permitted": "its source does not let us read it",
     "source_down": "its source is down",
     "reading_incomplete": "its source could not be read whole",
+    "site_told_twice": "two places in the record claim to be this location: have the supplier mend it",
     "rows_contradict": "two rows say different things",
     "declared_not_usable": "what was declared is not an answer to it",
     "file_not_usable": "the total in the file is not an answer to it",

@@ -264,6 +264,7 @@ class Waist:
 
     def __init__(self) -> None:
         """Make the empty canonical tables."""
+        self.told_twice: dict[str, tuple[str, ...]] = {}  # location -> sources in which two places claim to be it
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.connection.execute("PRAGMA temp_store = MEMORY")
         for table in CANONICAL.values():

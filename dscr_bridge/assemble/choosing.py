@@ -68,6 +68,14 @@ class Choices:
         """Take (source, location) where two places claim to be the same home."""
         self._told_twice = {(source, location) for source, location in found}
 
+    def told_twice(self) -> dict[str, tuple[str, ...]]:
+        """Give the locations that two places of a source claim to be, each with the names of those sources."""
+        found: dict[str, tuple[str, ...]] = {}
+        for location, sources in self._sources.items():
+            if named := tuple(self._records[s].source for s in sources if (s, location) in self._told_twice):
+                found[location] = named
+        return found
+
     def chosen(self) -> Iterator[tuple[str, str, str, int]]:
         """Give the source of each table, location and care type that has rows."""
         for (table, location, care), rows in self._counts.items():

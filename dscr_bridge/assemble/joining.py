@@ -37,6 +37,9 @@ def assemble(
     of another source become the diagnostic `second_source_ignored`.  `coverage` tells for each location and canonical
     table how the reading of the source that filled it ended, or of all its sources where none had rows.  People, and
     doses of people, are taken from all sources: a dose in any of them is a dose.
+
+    Where two places of one source claim to be the same location, `told_twice` of the waist names it: nobody knows then
+    which records are its own, and `count` counts nothing of it.
     """
     waist = Waist()
     db = waist.connection
@@ -57,6 +60,7 @@ def assemble(
         db.executescript(_parts()["diagnostics"])
         choices.note_unplaced(db.execute(_parts()["unplaced"]))
         choices.note_sites_told_twice(db.execute(_parts()["sites told twice"]))
+        waist.told_twice = choices.told_twice()
         waist.add("coverage", choices.coverage())
         waist.add("diagnostic", choices.diagnostics())
         _forget(db)

@@ -37,17 +37,31 @@ def count(
 
     `settings` are the provider's own (see settings.toml); `campaigns` replace the shipped ones.  The definitions run
     once per waist and are reused while waist, instant and settings stay the same, so count locations in a row.
+    Nothing is counted of a location that two places of a source claim to be: every figure has that reason instead.
     Raises ConfigError for a setting that is unknown or out of range.
     """
     values = mapping.resolve_settings(settings)
+    owed = Obligation(location, care_type, window)
+    if location in waist.told_twice:
+        return _of_nobody_knows_which(waist, edition, owed, as_at, in_window, fingerprint)
     asked = mapping.asked(mapping.load_campaigns() if campaigns is None else campaigns, window)
     prepare(waist, edition, window, as_at, values, asked)
     home = read_home(waist.connection, location, care_type, values)
     figures = tuple(_figure(item, home, asked) for item in edition.items_for(care_type))
     return Return(
-        Obligation(location, care_type, window), edition.id, as_at, figures, in_window=in_window,
+        owed, edition.id, as_at, figures, in_window=in_window,
         context=_context(home, figures), diagnostics=home.oddities, fingerprint=fingerprint,
     )  # fmt: skip
+
+
+def _of_nobody_knows_which(
+    waist: Waist, edition: Edition, owed: Obligation, as_at: datetime, in_window: bool, fingerprint: str
+) -> Return:
+    figures = tuple(_absent(item, (State.ERROR, "site_told_twice")) for item in edition.items_for(owed.care_type))
+    sources = len(waist.told_twice[owed.location])
+    unknown = ("residents", "beds_other") if owed.care_type is CareType.CARE_HOME else ("workers",)
+    return Return(owed, edition.id, as_at, figures, in_window=in_window, context=dict.fromkeys(unknown),
+                  diagnostics={"site_told_twice": sources}, fingerprint=fingerprint)  # fmt: skip
 
 
 def _figure(item: Item, home: Home, asked: Mapping[str, Campaign]) -> Figure:

@@ -53,6 +53,17 @@ def test_a_return_says_what_it_is() -> None:
     assert occupied.by_complete and occupied.complete
 
 
+@pytest.mark.parametrize(("care_type", "context"), [
+    (CareType.CARE_HOME, {"residents": None, "beds_other": None}), (CareType.HOME_CARE, {"workers": None})])
+def test_nothing_is_counted_of_a_location_that_two_places_claim_to_be(care_type: CareType, context: dict[str, None]) -> None:
+    waist = fill(read_lines(HOME + "declared ch_beds_max_capacity is 3"))
+    waist.told_twice = {"A": ("dscr", "rota")}
+    ret = the_return(waist, care_type=care_type)
+    assert {(f.state, f.value, f.reason) for f in ret.figures} == {(State.ERROR, None, "site_told_twice")}
+    assert (ret.context, ret.diagnostics) == (context, {"site_told_twice": 2})
+    assert [f.item for f in ret.figures] == [i.id for i in EDITION.items_for(care_type)]
+
+
 def test_without_a_source_for_staff_the_staff_items_are_unsupported_and_beds_unaffected() -> None:
     ret = covered("bed b1\nstay p1 in b1", *read("bed", "stay", "stay_bed", "reservation"))
     assert state(ret, "ch_staff_direct_care") == (State.UNSUPPORTED, "no_source")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Place, Simulator, edited, plain
+from stage import ELM_COURT, Place, Simulator, edited, one_home, plain
+
+from dscr_bridge.sandbox.expected import Expected
 
 NOT_PREPARED = "The return was not prepared."
 NO_VALUE = "The figures that need these records have no value."
@@ -235,3 +237,23 @@ def test_a_type_that_is_not_permitted_costs_its_own_figures_only(
         "reason": "not_permitted", "counted_value": None,
     }  # fmt: skip
     assert items["ch_beds_occupied"]["value"] == 49
+
+
+def test_two_places_with_the_same_identifier_are_told_before_anything_is_counted(
+    tmp_path: Path, expected: Expected, receiver: Simulator, searched: list[Place]
+) -> None:
+    place = one_home(expected, ELM_COURT, tmp_path / "place", receiver)
+    searched.append(place)
+    file = place.file("Location.ndjson")
+    lines = file.read_text("utf-8").splitlines()
+    (site,) = [one for one in map(json.loads, lines) if one.get("identifier") and "partOf" not in one]
+    file.write_text("\n".join([*lines, json.dumps(site | {"id": "the-same-again"})]) + "\n", "utf-8")
+    ran = place.run("submit", "--yes")
+    assert ran.message == (
+        f'Location "{place.location}", source "elm-court-record": two places in the record carry this location\'s identifier, and '
+        "neither is part of the other.\nNothing was counted and nothing was sent: nobody knows which of the two the return is about. "
+        "Have the supplier take the identifier off the place that is not this location, or make it part of the other."
+    )
+    assert (ran.code, place.arrived(), place.state()) == (10, [], ("held", "source_failed"))
+    items = json.loads(place.run("preview", "--json").out)["items"].values()
+    assert {(one["state"], one["value"], one["reason"]) for one in items} == {("error", None, "site_told_twice")}

@@ -178,6 +178,7 @@ def test_two_places_that_claim_to_be_one_home_stop_its_beds() -> None:
         [said(place=[SITE, SITE | {"place_key": "site2"}, BED], stay=[STAY | {"site": A}])], [home()], {}, AS_AT
     )
     assert oddities(waist) == {"site_told_twice": 1}
+    assert waist.told_twice == {A: ("dscr",)}
     assert coverage(waist)["bed"][0] == coverage(waist)["stay"][0] == "failed"
 
 
