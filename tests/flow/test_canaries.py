@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -118,14 +119,19 @@ def test_what_was_typed_into_the_wrong_field_is_counted_and_never_shown(elm_cour
     assert diagnostics["code_unmapped"] > 0 and diagnostics["rejected.hours"] > 0
 
 
+# A shell lets what it starts in the background ignore Ctrl-C, and so do all their children, these tests among them.
+LISTENS_TO_CTRL_C = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
 def test_ctrl_c_in_the_middle_of_a_reading_leaves_nothing_behind(
     elm_court: Callable[[], Place], care_record: Simulator
 ) -> None:
     place = elm_court()
     care_record.pull({"kind": "slow", "resource": "Encounter", "seconds": 20, "times": 1})
     asked = len(care_record.asked("requests"))
-    with subprocess.Popen(place.command("submit", "--yes"), cwd=place.folder, env=place.environment(), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # fmt: skip
+    listening = [sys.executable, "-c", LISTENS_TO_CTRL_C, *place.command("submit", "--yes")]
+    with subprocess.Popen(listening, cwd=place.folder, env=place.environment(), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
         try:
             until = time.monotonic() + 120
             while len(care_record.asked("requests")) < asked + 5 and time.monotonic() < until:
