@@ -19,7 +19,7 @@ demo: $(VENV)/run.stamp  ## Run the main job on synthetic records: from pull to 
 	@$(BIN)/dscr-bridge demo
 
 test: $(VENV)/test.stamp  ## Run every test in a small dose (about a quarter of an hour with browsers and peers)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-branch --cov-report=
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-branch --cov-report=
 	@$(BIN)/coverage report --show-missing --fail-under=100 --include='$(WHOLLY_COVERED)'
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
