@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from dscr_bridge import enforcement, mapping
+from dscr_bridge import enforcement
 from dscr_bridge.config import Provider
 from dscr_bridge.deciding import named, refused
 from dscr_bridge.enforcement import TimeToAnswer
+from dscr_bridge.mapping.penalties import load_times
 from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import Obligation
 from dscr_bridge.window import LONDON
@@ -164,7 +165,7 @@ def deadlines(entries: tuple[Entry, ...], known: Mapping[str, TimeToAnswer]) -> 
 
 def times() -> dict[str, TimeToAnswer]:
     """Give the times to answer that ship with the definitions."""
-    return enforcement.load_times(mapping.folder() / "enforcement.toml")
+    return load_times()
 
 
 _ENDS = frozenset(kind for kinds in _ANSWERS.values() for kind in kinds)

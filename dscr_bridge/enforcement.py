@@ -3,15 +3,11 @@
 The thresholds, fees and times to answer are dated definitions (`capacity-tracker/enforcement.toml`), not code.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
-
-from dscr_bridge.errors import DefinitionError
 
 
 class Risk(StrEnum):
@@ -42,22 +38,6 @@ class Exposure:
     in_a_year: int      # missed, of the latest twelve
     headroom: int       # how many more may be missed in a row before a threshold is reached
     chased: bool        # on the list that councils chase
-
-
-def load_thresholds(path: Path) -> Thresholds:
-    """Read `capacity-tracker/enforcement.toml`.  Raises DefinitionError."""
-    names = tuple(Thresholds.__dataclass_fields__)
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        content = {}
-    numbers = [content.get(name) for name in names]
-    if not all(type(n) is int and n > 0 for n in numbers):
-        raise DefinitionError(
-            path.name, "the thresholds cannot be read.", "No risk was computed.",
-            f"Each of {', '.join(names)} must be a whole number above zero; the shipped file is an example.",
-        )  # fmt: skip
-    return Thresholds(*numbers)  # type: ignore[arg-type]
 
 
 def exposure(missed: Mapping[str, bool], thresholds: Thresholds) -> Exposure:
@@ -157,27 +137,6 @@ class Fees:
     community_most: Decimal
 
 
-def load_fees(path: Path, on: date | None = None) -> Fees:
-    """Read the fee scheme in force on a day, the latest when left out.  Raises DefinitionError.
-
-    `[fees]` holds one scheme; written as `[[fees]]`, each holds from its own date.
-    """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)["fees"]
-        schemes = sorted(content if isinstance(content, list) else [content], key=lambda f: f["from"])
-        fees = [f for f in schemes if on is None or f["from"] <= on][-1]
-        steps = tuple((int(places), int(pounds)) for places, pounds in fees["care_home"])
-        return Fees(
-            fees["label"], fees["verification"], steps, int(fees["care_home_most"]), Decimal(fees["community_base"]),
-            Decimal(fees["community_each"]), Decimal(fees["community_most"]),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        raise DefinitionError(
-            path.name, "the fees cannot be read.", "No penalty was estimated.",
-            "Mend [fees]; the shipped file is an example.",
-        ) from None  # fmt: skip
-
-
 def fee(fees: Fees, care_type: str, size: int) -> Decimal:
     """Give the yearly CQC fee in pounds of one location by its places, or by the people who use a community service.
 
@@ -253,18 +212,6 @@ class TimeToAnswer:
     verification: str
 
 
-def load_times(path: Path) -> dict[str, TimeToAnswer]:
-    """Read the `[[answer]]` rows of `enforcement.toml`, by what they follow.  Raises DefinitionError."""
-    try:
-        rows = tomllib.loads(path.read_text("utf-8"))["answer"]
-        return {r["after"]: TimeToAnswer(r["after"], int(r["days"]), r["what"], r["verification"]) for r in rows}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DefinitionError(
-            path.name, "the times to answer cannot be read.", "No deadline was computed.",
-            "Each [[answer]] needs after, days, what and verification; the shipped file is an example.",
-        ) from None  # fmt: skip
-
-
 def deadline(kind: str, on: date, times: Mapping[str, TimeToAnswer]) -> tuple[date, str] | None:
     """Say by when and what must follow something that came on a day; nothing where no time is set.
 
@@ -272,12 +219,3 @@ def deadline(kind: str, on: date, times: Mapping[str, TimeToAnswer]) -> tuple[da
     """
     found = times.get(kind)
     return None if found is None else (on + timedelta(days=found.days), found.what)
-
-
-def load_contacts(path: Path) -> list[dict[str, str]]:
-    """Read `capacity-tracker/contacts.toml`: whom to ask for which cause.  Raises DefinitionError."""
-    try:
-        return [{k: str(v) for k, v in row.items()} for row in tomllib.loads(path.read_text("utf-8"))["contact"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise DefinitionError(path.name, "the contacts cannot be read.", "They are not shown.",
-                              "Mend the file; the shipped one is an example.") from None  # fmt: skip

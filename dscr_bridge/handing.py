@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge import enforcement, mapping, receipt, sending, signing
+from dscr_bridge import mapping, receipt, sending, signing
 from dscr_bridge.check import restored
+from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import Prepared, as_decided
 from dscr_bridge.reading import previous_return
@@ -42,7 +43,7 @@ def write_crib_sheet(
         wordings=_titles(prepared.edition),
         previous=previous_return(bridge, prepared.obligation),
         simulated=bridge.simulated,
-        contacts=enforcement.load_contacts(mapping.folder() / "contacts.toml"),
+        contacts=load_contacts(),
         unsettled=unsettled,
     )
     return by_hand.write(bridge.config.data_folder / "crib-sheets", checked, sheet)

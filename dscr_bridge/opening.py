@@ -13,7 +13,7 @@ from dscr_bridge import __version__, connector, mapping, signing
 from dscr_bridge import obligations as owing_rules
 from dscr_bridge import register as cqc_register
 from dscr_bridge.choosing import Way, turn
-from dscr_bridge.config import Config, Location, Provider, Receiver, Source
+from dscr_bridge.config import Calendar, Config, Location, Provider, Receiver, Source
 from dscr_bridge.due import planned_at
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.ledger import open_ledger
@@ -102,6 +102,12 @@ class Bridge:
         """Say whether the clock or the receiver is not the real one; everything kept is then stamped SIMULATED."""
         return self.world.simulated or self.config.receiver.environment == "simulator"
 
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The one-off bank holidays, of the definitions and of the configuration together.  Raises DefinitionError."""
+        extra, removed, _ = _calendar(self.config)
+        return Calendar(extra_bank_holidays=extra, removed_bank_holidays=removed)
+
     def window(self, at: datetime | None = None) -> Window:
         """The window of an instant (now, when left out)."""
         return window_at(at or self.world.now(), *_calendar(self.config))
@@ -117,8 +123,7 @@ class Bridge:
 
     def planned_at(self, window: Window, location: LocationId) -> datetime:
         """When a location's return is first prepared by itself."""
-        holidays = self.config.calendar.extra_bank_holidays, self.config.calendar.removed_bank_holidays
-        planned = planned_at(window, self.config.send_at, location, *holidays)
+        planned = planned_at(window, self.config.send_at, location, *_calendar(self.config)[:2])
         # A location that closes or is sold within the window gives its return while it is still registered.
         closing = self._closing.get(location)
         if closing is None:
@@ -229,8 +234,14 @@ def refuse_a_simulated_clock_in_the_real_world(config: Config, world: World) -> 
         )
 
 
-def _calendar(config: Config) -> tuple[tuple[date, ...], tuple[date, ...], date | None]:
-    return config.calendar.extra_bank_holidays, config.calendar.removed_bank_holidays, mapping.published_to()
+def _calendar(config: Config) -> tuple[tuple[date, ...], tuple[date, ...], date]:
+    """Give one-off bank holidays, added and taken away, and how far they are published.
+
+    Those that ship with the definitions and those of the configuration together; of one day, the configuration wins.
+    """
+    known = mapping.bank_holidays()
+    days = known.with_own(config.calendar.extra_bank_holidays, config.calendar.removed_bank_holidays)
+    return days.extra, days.removed, days.published_to
 
 
 def _channel(config: Config, receiver: Receiver, world: World, ledger: "Ledger") -> Any:

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import io
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -16,8 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dscr_bridge import mapping, paper
+from dscr_bridge import paper
 from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceRefused, SourceUnavailable
+from dscr_bridge.mapping.register_words import register_words
 from dscr_bridge.returns import canonical, instant
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Extract:
 
     def is_old(self, now: datetime) -> bool:
         """Say whether it should be read again: CQC publishes monthly."""
-        return (now - self.read_at).days > int(_words()["read_again_days"])
+        return (now - self.read_at).days > register_words().read_again_days
 
 
 def read_file(path: Path, providers: Iterable[str], locations: Iterable[str], now: datetime) -> Extract:
@@ -177,12 +177,6 @@ def _entry(kept: Mapping[str, Any]) -> Entry:
     return Entry(**{**kept, **dates, "services": tuple(kept["services"])})
 
 
-@lru_cache(maxsize=2)
-def _words() -> dict[str, Any]:
-    path = mapping.folder() / "register.toml"
-    return tomllib.loads(path.read_text("utf-8"))
-
-
 def _from_csv(raw: bytes) -> Iterator[Entry]:
     try:
         rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")), strict=True)
@@ -195,12 +189,11 @@ def _from_csv(raw: bytes) -> Iterator[Entry]:
 
 
 def _columns(names: Iterable[str]) -> dict[str, str]:
-    known = _words()["csv"]
+    known = register_words().csv.columns
     there = {name.strip().casefold(): name for name in names}
     columns = {
         word: there[alias.casefold()]
         for word, aliases in known.items()
-        if isinstance(aliases, list) and word != "dates"
         for alias in reversed(aliases)
         if alias.casefold() in there
     }
@@ -211,7 +204,7 @@ def _columns(names: Iterable[str]) -> dict[str, str]:
 
 
 def _services(row: Mapping[str, str], columns: Mapping[str, str]) -> tuple[str, ...]:
-    prefix = _words()["csv"]["service_prefix"]
+    prefix = register_words().csv.service_prefix
     listed = (row.get(columns.get("services", ""), "") or "").replace(";", "|").split("|")
     ticked = [
         name.removeprefix(prefix)
@@ -237,7 +230,7 @@ def _from_json(raw: bytes) -> Iterator[Entry]:
 
 
 def _entry_of_answer(answer: Mapping[str, Any]) -> Entry:
-    known = _words()["api"]
+    known = register_words().api.model_dump()
 
     def said(word: str) -> str:
         value = answer.get(known[word])
@@ -272,7 +265,7 @@ def _made(said: Callable[[str], str], services: tuple[str, ...]) -> Entry:
 def _day(text: str) -> date | None:
     if not text.strip():
         return None
-    for form in _words()["csv"]["dates"]:
+    for form in register_words().csv.dates:
         try:
             return datetime.strptime(text.strip()[:10], form).date()  # noqa: DTZ007  (a date has no zone)
         except ValueError:

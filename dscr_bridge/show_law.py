@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dscr_bridge import cases, enforcement, mapping, standings, tending
+from dscr_bridge import cases, standings, tending
 from dscr_bridge.cases import CaseFile
 from dscr_bridge.enforcement import Penalty, Risk
 from dscr_bridge.ledger import Decision
+from dscr_bridge.mapping.penalties import load_thresholds
 from dscr_bridge.obligations import Drift, Duty, Step, who_owes
 from dscr_bridge.opening import Bridge
 from dscr_bridge.register import Extract
@@ -124,7 +125,7 @@ def checklist(steps: Sequence[tuple[Step, Decision | None]], now: datetime) -> R
 
 def standing(bridge: Bridge, found: ProviderStanding) -> RenderableType:
     """Show a provider's standing: each return, all together, and the worse of them."""
-    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    thresholds = load_thresholds()
     table = _plain(
         "Return", "Risk", "In a row", "In twelve months", "Still headroom", "Risk from window", "One penalty"
     )

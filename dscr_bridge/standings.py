@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dscr_bridge import enforcement, mapping
+from dscr_bridge import enforcement
 from dscr_bridge.config import Location, Provider
 from dscr_bridge.enforcement import Exposure, Penalty, Size, Thresholds
 from dscr_bridge.ledger import ObligationState
+from dscr_bridge.mapping.penalties import load_fees, load_thresholds
 from dscr_bridge.obligations import lineage
 from dscr_bridge.opening import Bridge
 from dscr_bridge.reading import previous_return
@@ -39,7 +40,7 @@ class ProviderStanding:
 
 def of_provider(bridge: Bridge, provider: Provider, *, penalties: bool = True) -> ProviderStanding:
     """Count what a provider has missed, each return apart and all together; what a penalty may be only if asked."""
-    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    thresholds = load_thresholds()
     latest = bridge.window_before(bridge.window()).month
     apart = missed(bridge, provider.location, thresholds, latest)
     whole = enforcement.together(apart.values())
@@ -79,7 +80,7 @@ def _standing(its: Missed, thresholds: Thresholds, latest: str) -> Standing:
 
 
 def _penalties(bridge: Bridge, provider: Provider) -> dict[tuple[LocationId, CareType], Penalty]:
-    fees = enforcement.load_fees(mapping.folder() / "enforcement.toml", bridge.window().opens_on)
+    fees = load_fees(on=bridge.window().opens_on)
     sizes = {
         (one.location_id, kind): Size(kind.value, _size(bridge, one, kind))
         for one in provider.location

@@ -14,9 +14,10 @@ from dscr_bridge import check as checking
 from dscr_bridge.cases import Entry
 from dscr_bridge.config import Provider
 from dscr_bridge.deciding import named, refused
-from dscr_bridge.enforcement import deadline, load_contacts
+from dscr_bridge.enforcement import deadline
 from dscr_bridge.handing import write_receipt
 from dscr_bridge.ledger import ObligationRow, ObligationState
+from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import require_nothing_personal
 from dscr_bridge.reading import previous_return
@@ -160,7 +161,7 @@ def _sheet(bridge: Bridge, supply: Supply, checked: CheckedReturn, provider: Pro
         wordings={i.id: i.title for i in edition.items},
         previous=previous_return(bridge, supply.duty),
         simulated=bridge.simulated,
-        contacts=load_contacts(mapping.folder() / "contacts.toml"),
+        contacts=load_contacts(),
         about=_about(supply),
         confirm_with=f"dscr-bridge cases supplied {provider.id} {supply.notice.n} {supply.duty.location}",
     )

@@ -7,7 +7,6 @@ providers, 26 April 2024).  The clock is Europe/London.
 
 import re
 import sys
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,12 +14,9 @@ from datetime import time as time_of_day
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from dscr_bridge.errors import DefinitionError
 
 LONDON = ZoneInfo("Europe/London")
 OPENS_ON_DAY, CLOSES_ON_DAY = 8, 14
@@ -117,23 +113,6 @@ def named_window(
 ) -> Window:
     """Give the window of a month written `YYYY-MM`.  Raises ValueError for a month that is not one."""
     return windows_between(month, month, extra_bank_holidays, removed_bank_holidays, published_to)[0]
-
-
-def published_to(path: Path) -> date:
-    """Read from `capacity-tracker/calendar.toml` the last day whose bank holidays GOV.UK has published.
-
-    Raises DefinitionError.
-    """
-    try:
-        day = tomllib.loads(path.read_text("utf-8"))["published_to"]
-    except (OSError, ValueError, KeyError):
-        day = None
-    if isinstance(day, datetime) or not isinstance(day, date):
-        raise DefinitionError(
-            path.name, "published_to is missing or is not a date.", "No window was computed.",
-            "Write the last day of the last year whose bank holidays GOV.UK has published: published_to = 2027-12-31.",
-        )  # fmt: skip
-    return day
 
 
 def is_working_day(

@@ -105,11 +105,12 @@ def windows(
     """Show the reporting windows of some months."""
     from dscr_bridge import show
     from dscr_bridge.errors import ConfigError
-    from dscr_bridge.mapping import published_to
+    from dscr_bridge.mapping import bank_holidays
     from dscr_bridge.window import windows_between
 
     try:
-        rows = windows_between(first, last, published_to=published_to())
+        known = bank_holidays()
+        rows = windows_between(first, last, known.extra, known.removed, known.published_to)
     except ValueError:
         raise ConfigError(
             "windows", "that is not a month.", "Nothing was shown.", "Write it as YYYY-MM, for example 2026-11."

@@ -3,17 +3,15 @@
 Only counts and the words of `funnel.toml`: nothing here can name a person.  The steps sum to the figure.
 """
 
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 
 from dscr_bridge import mapping
 from dscr_bridge.count.definitions import prepare
 from dscr_bridge.mapping import Campaign, Edition, Item
+from dscr_bridge.mapping.funnel_words import ELSEWHERE, START, funnel_parts, funnel_words
 from dscr_bridge.returns import CareType, LocationId, Number
 from dscr_bridge.tables import Waist
 
@@ -77,7 +75,7 @@ _Row = tuple[str, str | None, str | None, float | None]
 
 
 def _rows(waist: Waist, part: str, given: Mapping[str, object]) -> list[_Row]:
-    return waist.connection.execute(_parts()[part], given).fetchall()
+    return waist.connection.execute(funnel_parts()[part], given).fetchall()
 
 
 def _steps(item: Item, part: str, rows: Iterable[_Row]) -> Iterable[Step]:
@@ -89,14 +87,14 @@ def _steps(item: Item, part: str, rows: Iterable[_Row]) -> Iterable[Step]:
         if step == "counted":
             if all(w is None or word in w for word, w in zip(cell, wanted, strict=False)):
                 continue
-            name, n = "elsewhere", -(n or 0)
+            name, n = ELSEWHERE, -(n or 0)
         found[name] = found.get(name, 0) + _number(item, n or 0)
     left: Number = 0
-    for name, says in _words()[part].items():
+    for name, says in funnel_words()[part].items():
         change = found.get(name, 0)
         left += change
         # Where another part came before, this one begins from what that one left.
-        if name == "start":
+        if name == START:
             yield Step(says, 0 if part in _AFTER else change, left)
         elif change:
             yield Step(says, change, left)
@@ -104,15 +102,3 @@ def _steps(item: Item, part: str, rows: Iterable[_Row]) -> Iterable[Step]:
 
 def _number(item: Item, n: float) -> Number:
     return Decimal(str(n)) if item.sum else int(n)
-
-
-@cache
-def _parts() -> Mapping[str, str]:
-    text = (mapping.folder() / "funnel.sql").read_text("utf-8")
-    pieces = re.split(r"^-- part (.+)$", text, flags=re.MULTILINE)
-    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-
-@cache
-def _words() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((mapping.folder() / "funnel.toml").read_text("utf-8"))

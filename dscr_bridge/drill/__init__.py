@@ -1,7 +1,7 @@
 """The drill: try everything that a window needs before the window needs it, and send nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from dscr_bridge.config import Config, Location, Source
 from dscr_bridge.drill import machine, network, people
 from dscr_bridge.drill.lines import Line, together, tried
 from dscr_bridge.errors import DefinitionError, ReceiverUnavailable
+from dscr_bridge.mapping.reading import document_of
 from dscr_bridge.opening import Bridge, load_connector
 from dscr_bridge.reading import approved, counting_settings, read_sources
 from dscr_bridge.returns import Obligation
-from dscr_bridge.submit import Channel
+from dscr_bridge.submit import Channel, bulk_file, by_hand
+from dscr_bridge.submit.portal import script
 
 __all__ = ["Line", "check_file", "of_connections", "of_files", "of_sources", "raise_first", "shown"]
 
@@ -33,8 +35,21 @@ def check_file(path: Path) -> None:
     elif path.is_dir():
         raise DefinitionError(str(path), "it holds no connector.toml and no code list.", "Nothing was checked.",
                               "Name a connector's folder, a folder of code lists, or a file.")  # fmt: skip
+    elif path.suffix == ".toml" and (kind := _way_out(path)) is not None:
+        kind(path)
     else:
         mapping.check_file(path)
+
+
+def _way_out(path: Path) -> Callable[[Path], object] | None:
+    """Say how a file of a way out is read: the layout of a bulk file, a portal's screens, the crib sheet's order."""
+    edition = mapping.edition_named(mapping.edition_ids()[-1])
+    kinds: Mapping[str, Callable[[Path], object]] = {
+        "column": lambda own: bulk_file.load_layout(str(own), edition),
+        "screen": lambda own: script.load(str(own), edition),
+        "section": by_hand.load_layout,
+    }
+    return next((read for key, read in kinds.items() if key in document_of(path)), None)
 
 
 def of_files(config: Config, opens_on: date) -> list[Line]:

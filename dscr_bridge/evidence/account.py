@@ -8,6 +8,7 @@ from typing import Any
 
 from dscr_bridge import enforcement, mapping
 from dscr_bridge.ledger import SETTLED, Event, ObligationRow, ObligationState
+from dscr_bridge.mapping.penalties import load_thresholds
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.paper import in_words
 from dscr_bridge.returns import Obligation, instant
@@ -244,7 +245,7 @@ def _clocks(events: tuple[Event, ...]) -> list[dict[str, Any]]:
 
 
 def _standing(case: Case) -> dict[str, Any]:
-    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    thresholds = load_thresholds()
     rows = case.bridge.ledger.obligations(location=case.obligation.location)
     late = (ObligationState.MISSED, ObligationState.ON_RECORD_LATE)
     missed = {r.obligation.window: r.state in late for r in rows

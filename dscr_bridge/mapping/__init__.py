@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dscr_bridge import bundled
-from dscr_bridge.mapping.calendar import published_to
+from dscr_bridge.mapping.calendar import BankHolidays, bank_holidays, published_to
 from dscr_bridge.mapping.campaigns import (
     Campaign,
     asked,
@@ -38,11 +38,11 @@ from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
 from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
 
 __all__ = [
-    "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example", "Explanation",
-    "Item", "Oddity", "Rule", "RuleExplained", "Setting", "SettingExplained", "asked", "check_digit_is_right",
-    "check_file", "code_files", "compare", "definitions_sql", "edition_for", "edition_ids", "edition_named",
-    "explain_item", "explain_word", "fingerprint", "folder", "load_campaigns", "load_code_list", "load_codes",
-    "load_edition", "load_examples", "load_oddities", "load_settings", "oddity_of", "published_to",
+    "BankHolidays", "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example",
+    "Explanation", "Item", "Oddity", "Rule", "RuleExplained", "Setting", "SettingExplained", "asked", "bank_holidays",
+    "check_digit_is_right", "check_file", "code_files", "compare", "definitions_sql", "edition_for", "edition_ids",
+    "edition_named", "explain_item", "explain_word", "fingerprint", "folder", "load_campaigns", "load_code_list",
+    "load_codes", "load_edition", "load_examples", "load_oddities", "load_settings", "oddity_of", "published_to",
     "resolve_settings", "weight",
 ]  # fmt: skip
 

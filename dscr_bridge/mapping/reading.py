@@ -5,7 +5,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,12 +34,17 @@ class Shape(BaseModel):
 _S = TypeVar("_S", bound=Shape)
 
 
-def read(path: Path, shape: type[_S]) -> _S:
-    """Read a file as `shape` says.  Raises DefinitionError with every mistake."""
+def document_of(path: Path) -> dict[str, Any]:
+    """Read a file as TOML.  Raises DefinitionError."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         raise unreadable(path, fault) from None
+
+
+def read(path: Path, shape: type[_S]) -> _S:
+    """Read a file as `shape` says.  Raises DefinitionError with every mistake."""
+    document = document_of(path)
     try:
         return shape.model_validate(document)
     except ValidationError as fault:

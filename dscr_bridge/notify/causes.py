@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dscr_bridge import enforcement, mapping
 from dscr_bridge.ledger import ObligationRow, ObligationState
+from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.notify.notice import MANAGER, SUPPLIER
 
 _S = ObligationState
@@ -77,7 +77,7 @@ def contact(cause: str) -> str:
     """Give whom to ask for a cause."""
     if cause == "supplier":
         return "the supplier of the source; its name is on the page Sources and drill."
-    for one in enforcement.load_contacts(mapping.folder() / "contacts.toml"):
+    for one in load_contacts():
         if one["cause"] == cause:
             return f"{one['name']}, {one['how']} ({one['when']})."
     return ""

@@ -51,7 +51,7 @@ def _of_return(
     told: Mapping[str, Told],
     now: datetime,
 ) -> Iterator[Notice]:
-    last, by = told.get(obligation.id), Rungs(bridge.config.alerts, bridge.config.calendar)
+    last, by = told.get(obligation.id), Rungs(bridge.config.alerts, bridge.calendar)
     name = f"{location.name}, {_CARE[obligation.care_type]}, {window.opens_on:%B %Y}"
     if row.state in SETTLED and row.state is not _S.ON_RECORD_LATE:
         if last is None and row.state is _S.ON_RECORD and now < window.closes_at:
@@ -129,7 +129,7 @@ def _digest(
     told: Mapping[str, Told], now: datetime,
 ) -> Iterator[Notice]:  # fmt: skip
     key, there = f"{provider.id}/{window.month}/digest", now.astimezone(LONDON)
-    by = Rungs(bridge.config.alerts, bridge.config.calendar)
+    by = Rungs(bridge.config.alerts, bridge.calendar)
     last = told.get(key)
     open_ones = [r for _, _, r in its if r.state not in SETTLED]
     today = there.date().isoformat()

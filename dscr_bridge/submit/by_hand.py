@@ -1,16 +1,19 @@
 """The channel `by-hand`: a crib sheet that prints, in the order of the platform's screens, for a person to type in."""
 
 import hashlib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from dscr_bridge import paper
-from dscr_bridge.errors import ConfigError, DefinitionError
+from dscr_bridge.errors import ConfigError
 from dscr_bridge.mapping import Edition
+from dscr_bridge.mapping.mistakes import refused
 from dscr_bridge.mapping.nil import nil_reasons
+from dscr_bridge.mapping.reading import Shape, Text, read, twice
 from dscr_bridge.paper import in_words, listed, sentence, text
 from dscr_bridge.returns import CheckedReturn, Figure, ItemId, Kind, Obligation, Problem, Return, State, number
 from dscr_bridge.submit import Capabilities
@@ -61,6 +64,28 @@ class Layout:
     person: Mapping[str, str]  # item -> why no system can know it
 
 
+class _Section(Shape):
+    name: Text
+    title: Text
+    says: str = ""
+    items: list[Text] = Field(default_factory=list)
+
+
+class _Person(Shape):
+    item: Text
+    why: Text
+
+
+class _File(Shape):
+    id: Text
+    title: Text
+    verification: Text
+    verify_by: Text
+    note: str = ""
+    section: list[_Section] = Field(min_length=1)
+    person: list[_Person] = Field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Draft:
     """What is known of a return that has not passed its checks: for a person who has to settle the rest."""
@@ -81,18 +106,15 @@ def draft(ret: Return, edition: Edition) -> Draft:
 
 
 def load_layout(path: Path) -> Layout:
-    """Read `channels/crib-sheet.toml`.  Raises DefinitionError."""
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-        screens = tuple(
-            Screen(s["name"], s["title"], s.get("says", ""), tuple(s.get("items", ()))) for s in content["section"]
-        )
-        return Layout(content.get("note", ""), screens, {p["item"]: p["why"] for p in content.get("person", ())})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise DefinitionError(
-            path.name, "the layout of the crib sheet cannot be read.", "No crib sheet was made.",
-            "Each [[section]] needs name and title, each [[person]] item and why; the shipped file is an example.",
-        ) from None  # fmt: skip
+    """Read `channels/crib-sheet.toml`.  Raises DefinitionError with every mistake."""
+    found = read(path, _File)
+    listed = [item for one in found.section for item in one.items]
+    wrong = [*twice("section", (one.name for one in found.section)), *twice("item", listed),
+             *twice("person", (one.item for one in found.person))]  # fmt: skip
+    if wrong:
+        raise refused(path, wrong)
+    screens = tuple(Screen(one.name, one.title, one.says, tuple(one.items)) for one in found.section)
+    return Layout(found.note, screens, {one.item: one.why for one in found.person})
 
 
 def crib_sheet(

@@ -5,10 +5,12 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from dscr_bridge import assurance, cases, drill, enforcement, mapping, standings
+from dscr_bridge import assurance, cases, drill, enforcement, standings
 from dscr_bridge.config import Location, Provider
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import ObligationState
+from dscr_bridge.mapping.contacts import load_contacts
+from dscr_bridge.mapping.penalties import load_fees, load_thresholds
 from dscr_bridge.returns import CareType, Obligation
 from dscr_bridge.web.app import approvers_only, flash, me, mine, only, printable, signed_in, the_desk
 from dscr_bridge.web.desk import Desk
@@ -103,12 +105,12 @@ def risk() -> Any:
         rows=rows[:500],
         providers=providers,
         files=[(p, f) for p, f in files if f.entries],
-        thresholds=enforcement.load_thresholds(mapping.folder() / "enforcement.toml"),
+        thresholds=load_thresholds(),
         case_words=cases.WORDS,
         person=me(),
         today=desk.now().astimezone(LONDON).date(),
         days_left=days_left,
-        fees=enforcement.load_fees(mapping.folder() / "enforcement.toml"),
+        fees=load_fees(),
     )
 
 
@@ -151,7 +153,7 @@ def about() -> Any:
 def exposures(desk: Desk) -> dict[tuple[str, CareType], enforcement.Exposure]:
     """Count, for every return, the windows that were missed, from the states of the last fourteen months alone."""
     window = desk.bridge.window()
-    thresholds = enforcement.load_thresholds(mapping.folder() / "enforcement.toml")
+    thresholds = load_thresholds()
     year, month = int(window.month[:4]), int(window.month[5:])
     first = year * 12 + month - 1 - thresholds.year_months
     missed: dict[tuple[str, CareType], dict[str, bool]] = {}
@@ -164,7 +166,7 @@ def exposures(desk: Desk) -> dict[tuple[str, CareType], enforcement.Exposure]:
 
 def mapping_contacts() -> list[dict[str, str]]:
     """Give the contacts of the platform, the guidance and enforcement, as dated definitions."""
-    return enforcement.load_contacts(mapping.folder() / "contacts.toml")
+    return load_contacts()
 
 
 def _note(kind: str, key: str, detail: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from html import unescape
 import pytest
 from portal_site import EDITION, WILLOWS, WINDOW, make_checked
 
-from dscr_bridge import enforcement, mapping
+from dscr_bridge import mapping
 from dscr_bridge.errors import ConfigError
+from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.paper import in_words, sentence
 from dscr_bridge.returns import CareType, figures_sha256, payloads
 from dscr_bridge.sandbox import portal as simulated
@@ -106,7 +107,7 @@ def test_a_return_is_typed_in_from_the_sheet_alone_in_minutes(site, channel, alo
 
 
 def test_the_sheet_says_whom_to_ask_for_which_cause():
-    contacts = enforcement.load_contacts(mapping.folder() / "contacts.toml")
+    contacts = load_contacts()
     assert {c["cause"] for c in contacts} >= {"platform", "wording", "enforcement", "registration"}
     _, page = sheet(CareType.HOME_CARE, contacts=contacts)
     for contact in contacts:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dscr_bridge import bundled
-from dscr_bridge.enforcement import Risk, Thresholds, exposure, load_thresholds
+from dscr_bridge.enforcement import Risk, Thresholds, exposure
 from dscr_bridge.errors import DefinitionError
+from dscr_bridge.mapping.penalties import load_thresholds
 
 THRESHOLDS = Thresholds(in_a_row=3, in_a_year=4, year_months=12, chased_at=2)
 
@@ -43,7 +43,7 @@ def test_two_missed_in_a_row_are_on_the_list_that_councils_chase():
 
 
 def test_the_shipped_thresholds_are_three_in_a_row_and_four_of_twelve():
-    assert load_thresholds(bundled.mappings() / "capacity-tracker" / "enforcement.toml") == THRESHOLDS
+    assert load_thresholds() == THRESHOLDS
 
 
 @pytest.mark.parametrize("text", ["", "in_a_row = 0", "in_a_row = true", "[", "in_a_row = 3\nin_a_year = 4"])

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dscr_bridge import bundled, mapping, tables
+from dscr_bridge import bundled, drill, mapping, tables
 from dscr_bridge.errors import ConfigError, DefinitionError
-from dscr_bridge.mapping.calendar import published_to
+from dscr_bridge.mapping.calendar import BankHolidays, published_to
 from dscr_bridge.mapping.drift import drift_kinds
 from dscr_bridge.mapping.nil import load_nil
 from dscr_bridge.mapping.services import owed_by_services, service_types
 from dscr_bridge.mapping.settings import load_settings
 from dscr_bridge.returns import CareType
+from dscr_bridge.window import named_window
 
 SNOMED = "http://snomed.info/sct"
 NEWEST = mapping.folder() / "2024-04-26.toml"
@@ -384,6 +385,15 @@ def test_the_calendar_says_how_far_bank_holidays_are_published() -> None:
     assert published_to() >= date(2026, 12, 31)
 
 
+def test_the_one_off_days_of_the_definitions_and_of_an_installation_go_together_and_the_installation_wins() -> None:
+    first, second, third = date(2027, 6, 3), date(2027, 6, 4), date(2027, 5, 31)
+    known = BankHolidays(date(2027, 12, 31), (first, second), (third,))
+    found = known.with_own([date(2027, 7, 1)], [second])
+    assert (found.extra, found.removed) == ((first, date(2027, 7, 1)), (third, second))
+    assert known.with_own([third], []).removed == ()
+    assert named_window("2027-06", (date(2027, 6, 14),)).closes_on == date(2027, 6, 15)
+
+
 # fingerprint and explanation
 
 
@@ -488,14 +498,53 @@ def test_a_file_of_examples_with_a_mistake_is_refused(tmp_path: Path, old: str, 
     assert expected in refused(mapping.check_file, path)
 
 
+@pytest.mark.parametrize(("name", "old", "new", "expected"), [
+    ("calendar.toml", "published_to =", "publishd_to =", 'publishd_to: is not a key here; did you mean "published_to"?'),
+    ("calendar.toml", "published_to = 2027-12-31", "published_to = 2027-12-31T00:00:00Z", "published_to: must be a date"),
+    ("calendar.toml", "removed_bank_holidays = []", "removed_bank_holidays = [2027-06-03, 3]", "removed_bank_holidays 2: must be a date"),
+    ("calendar.toml", "extra_bank_holidays   = []\nremoved_bank_holidays = []",
+     "extra_bank_holidays = [2027-06-03]\nremoved_bank_holidays = [2027-06-03]", "2027-06-03: stands under the extra and the removed"),
+    ("contacts.toml", 'cause  = "wording"', 'cause  = "wordings"', "must be one of 'platform', 'wording', 'enforcement' or 'registration'"),
+    ("contacts.toml", 'cause  = "wording"', 'cause  = "platform"', "cause platform: stands here 2 times"),
+    ("contacts.toml", "how    =", "hwo    =", 'hwo: is not a key here; did you mean "how"?'),
+    ("enforcement.toml", "in_a_row    = 3", "in_a_row    = 0", "in_a_row: must be greater than or equal to 1"),
+    ("enforcement.toml", "in_a_year   = 4", "in_a_yaer   = 4", 'in_a_yaer: is not a key here; did you mean "in_a_year"?'),
+    ("enforcement.toml", "[[3, 313], [10, 816]", "[[3, 313], [2, 816]", "must be pairs of places and pounds, the places rising"),
+    ("enforcement.toml", "community_each = 54.305", 'community_each = "54"', "community_each"),
+    ("enforcement.toml", 'after        = "representations"', 'after        = "final_notice"', "answer final_notice: stands here 2 times"),
+    ("funnel.toml", "day_care          =", "day_car =", 'resident, day_car: is no step of that part; did you mean "day_care"?'),
+    ("funnel.toml", "[resident]", "[residents]", 'residents: is no part of funnel.sql; did you mean "resident"?'),
+    ("funnel.toml", 'gone  = "taken', "gone = 3 #", "place capacity, gone: must be a sentence"),
+    ("funnel.toml", "start             =", "begin =", "resident: must be a table with a sentence for start"),
+    ("register.toml", "read_again_days = 35", "read_again_days = 0", "read_again_days: must be greater than or equal to 1"),
+    ("register.toml", 'beds            = "numberOfBeds"', 'bedz            = "numberOfBeds"', 'api, bedz: is not a key here; did you mean "beds"?'),
+    ("register.toml", "[csv]", "[csv]\nmanager = ['Name']", "csv, manager: is not a key here"),
+    ("channels/crib-sheet.toml", 'name  = "hours"', 'name  = "absence"', "section absence: stands here 2 times"),
+    ("channels/crib-sheet.toml", "[[person]]\nitem", "[[person]]\nitme", 'itme: is not a key here; did you mean "item"?'),
+    ("channels/bulk-care-home.toml", "most_rows", "most_row", 'did you mean "most_rows"?'),
+    ("channels/portal-simulated.toml", "[login]", "[logn]", 'did you mean "login"?'),
+])
+def test_a_definitions_file_with_a_mistake_is_refused_with_the_nearest_word(
+    tmp_path: Path, name: str, old: str, new: str, expected: str
+) -> None:
+    text = (mapping.folder() / name).read_text("utf-8")
+    assert old in text
+    path = tmp_path / Path(name).name
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    said = refused(drill.check_file, path)
+    assert path.name in said and expected in said
+
+
 def test_every_file_of_definitions_can_be_checked_by_itself(tmp_path: Path) -> None:
     """`validate` once took every file that was no code list for an edition."""
-    others = {"calendar", "contacts", "enforcement", "funnel", "register", "scenarios", "scenarios-in-fhir"}
-    for path in (*mapping.folder().glob("*.toml"), *(bundled.mappings() / "codes").glob("*.toml")):
+    others = {"scenarios", "scenarios-in-fhir"}
+    for path in (*mapping.folder().glob("*.toml"), *bundled.mappings().glob("*.toml"), *(bundled.mappings() / "codes").glob("*.toml")):
         if path.stem not in others:
             mapping.check_file(path)
+    for path in (mapping.folder() / "channels").glob("*.toml"):
+        drill.check_file(path)
     (tmp_path / "mine.toml").write_text("x = 1", "utf-8")
-    assert "it is no edition, no code list, and none of campaigns.toml" in refused(mapping.check_file, tmp_path / "mine.toml")
+    assert "it is no edition, no code list, and none of calendar.toml" in refused(mapping.check_file, tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text("x = ", "utf-8")
     assert "not valid TOML" in refused(mapping.check_file, tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text(LIST + 'code = [{ code = "a", to = "flue" }]', "utf-8")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
-from dscr_bridge.window import _bank_holidays, named_window, published_to, window_at, window_for, windows_between
+from dscr_bridge.mapping import bank_holidays as shipped_days
+from dscr_bridge.window import _bank_holidays, named_window, window_at, window_for, windows_between
 
 # Published by Dorset Council (notices of 3 November 2023, 3 January 2024, 28 June 2024) and by Oxfordshire County
 # Council (text approved by DHSC, January 2025).
@@ -197,7 +197,7 @@ def test_no_windows_lie_between_a_later_and_an_earlier_month():
 
 
 def test_the_shipped_calendar_says_how_far_bank_holidays_are_published():
-    assert published_to(bundled.mappings() / "capacity-tracker" / "calendar.toml") >= date(2026, 12, 31)
+    assert shipped_days().published_to >= date(2026, 12, 31)
 
 
 @pytest.mark.parametrize("text", [None, "published_to = 3", "published_to = 2027-01-01T00:00:00Z", "x = [", "x = 1"])
@@ -206,7 +206,7 @@ def test_a_calendar_that_cannot_be_read_is_refused(text, tmp_path: Path):
     if text is not None:
         path.write_text(text)
     with pytest.raises(DefinitionError, match=r"calendar\.toml"):
-        published_to(path)
+        shipped_days(path)
 
 
 def test_the_bank_holidays_are_the_same_whether_or_not_the_other_countries_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
