@@ -1,15 +1,13 @@
 """Serve the answers beside `run` on a port of their own: no session, no form, nothing but three addresses to read."""
 
 import json
-import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge import log
+from dscr_bridge import log, threaded
 from dscr_bridge.config import Health
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.health.metrics import metrics_text
@@ -78,32 +76,15 @@ def served(settings: Health, answer: Callable[[str], Answer]) -> Iterator[str]:
     """Serve in a thread while the block runs and give the address.  Raises ConfigError when the port is taken."""
     from waitress import create_server  # type: ignore[import-untyped]
 
-    logging.getLogger("waitress").setLevel(logging.ERROR)
+    threaded.quiet()
     try:
         server: Any = create_server(application(answer), host=settings.host, port=settings.port, threads=1, ident=None)
     except OSError:
         raise ConfigError("health", f"port {settings.port} is taken or not allowed.", "The bridge did not start.",
                           "Set another port under [health].") from None  # fmt: skip
-    closing = threading.Event()
-    thread = threading.Thread(target=_until_closed, args=(server, closing), name="health", daemon=True)
-    thread.start()
-    _log.info("served")
-    try:
+    with threaded.running(server, "health"):
+        _log.info("served")
         yield f"http://{settings.host}:{server.effective_port}"
-    finally:
-        closing.set()
-        server.task_dispatcher.shutdown()
-        server.close()
-        thread.join(5)
-
-
-def _until_closed(server: Any, closing: threading.Event) -> None:
-    """Serve; closing the sockets from outside, which is how it is told to end, makes its loop fail."""
-    try:
-        server.run()
-    except OSError:
-        if not closing.is_set():
-            raise
 
 
 def _json(status: int, document: dict[str, Any]) -> Answer:

@@ -1,7 +1,5 @@
 """Serve the pages: alone, or beside the daemon in a thread of its own; idle it costs next to nothing."""
 
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge import log, paper
+from dscr_bridge import log, paper, threaded
 from dscr_bridge.config import Pages
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.opening import Bridge
@@ -51,7 +49,7 @@ def served(desk: Desk) -> Iterator[str]:
     from dscr_bridge.web.app import make_app
 
     _require_somebody(desk)
-    logging.getLogger("waitress").setLevel(logging.ERROR)
+    threaded.quiet()
     try:
         # No Server header.  Forwarded headers are believed from the configured gateway alone.
         gateway = desk.settings.gateway
@@ -68,28 +66,11 @@ def served(desk: Desk) -> Iterator[str]:
     except OSError:
         raise ConfigError("pages", f"port {desk.settings.port} is taken or not allowed.", "The pages are not served.",
                           "Set another port under [pages].") from None  # fmt: skip
-    closing = threading.Event()
-    thread = threading.Thread(target=_until_closed, args=(server, closing), name="pages", daemon=True)
-    thread.start()
     address = f"http://{_bracketed(desk.settings.host)}:{server.effective_port}"
-    note_address(desk, address)
-    _log.info("served")
-    try:
+    with threaded.running(server, "pages"):
+        note_address(desk, address)
+        _log.info("served")
         yield address
-    finally:
-        closing.set()
-        server.task_dispatcher.shutdown()
-        server.close()
-        thread.join(5)
-
-
-def _until_closed(server: Any, closing: threading.Event) -> None:
-    """Serve; closing the sockets from outside, which is how it is told to end, makes its loop fail."""
-    try:
-        server.run()
-    except OSError:
-        if not closing.is_set():
-            raise
 
 
 def opening_address(desk: Desk, address: str) -> str:
