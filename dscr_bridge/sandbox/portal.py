@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, session
+from werkzeug.exceptions import HTTPException
 
 from dscr_bridge.returns import instant
 from dscr_bridge.sandbox import portal_faults, portal_pages, portal_screens, registry, serving
@@ -84,6 +85,11 @@ def make(folder: Path, clock: Callable[[], datetime], levers: list[dict[str, Any
     @app.errorhandler(portal_faults.Answered)
     def answered(already: portal_faults.Answered) -> Response:
         return already.response
+
+    @app.errorhandler(HTTPException)
+    def refused(refusal: HTTPException) -> Response:
+        # The framework's own pages would not say that this is a simulation.
+        return _html(portal_pages.plain(refusal.name, "<p>The portal cannot answer that.</p>"), refusal.code or 500)
 
     _doors_of_logging_in(app, portal)
     _doors_of_a_location(app, portal)
@@ -207,9 +213,12 @@ def _doors_of_the_email(app: Flask, portal: Portal) -> None:
     @app.post("/link/<location>/<kind>/<seal>")
     def answer(location: str, kind: str, seal: str) -> Response:
         place = _sealed(portal, location, kind, seal)
-        if request.form.get("what") == "nil":
+        what = request.form.get("what")
+        if what == "nil":
             _keep(portal, place, "nil", {}, "nil")
             return _html(portal_pages.link(place, "Your nil return has been received"))
+        if what != "unchanged":
+            return _html(portal_pages.plain("Choose one of the two answers", "<p>Nothing was saved.</p>"), 400)
         for screen in portal_screens.SCREENS[kind]:
             standing = portal.store.held(location, kind, screen.name)
             _keep(portal, place, screen.name, standing.answers, "unchanged")

@@ -53,7 +53,7 @@ class PortalStore:
     def save(
         self, location: str, kind: str, screen: str, answers: Mapping[str, str], *, at: str, who: str, how: str
     ) -> None:
-        """Keep a section whole, and note that it was saved; `how` is form, nothing, nil, edit or lost."""
+        """Keep a section whole, and note that it was saved; `how` is form, unchanged, nil, edit or lost."""
         kept = json.dumps(dict(answers))
         with self._writing():
             self._db.execute("INSERT INTO save (at, who, location, kind, screen, how, answers) VALUES (?,?,?,?,?,?,?)",

@@ -148,7 +148,7 @@ def test_every_act_is_done_without_any_script_and_its_answer_breaks_no_rule(brow
     page.fill("#reference", "Saved 10:34")
     photo = b"\x89PNG\r\n\x1a\n" + b"0" * 1_000_000
     page.set_input_files("#photo", {"name": "Mrs Example.png", "mimeType": "image/png", "buffer": photo})
-    look(page, "confirm-320")
+    look(page, f"confirm-{width}")
     page.get_by_role("button", name="Confirm").click()
     assert "Confirmed. The bridge stops asking" in page.content()
     judge("confirmed")
