@@ -341,6 +341,8 @@ class Pages(_Part):
     idle_minutes: Annotated[int, Field(ge=5, le=240)] = 30
     session_hours: Annotated[int, Field(ge=1, le=24)] = 10
     published: Path | None = None  # published rates to set beside the charts, with their date and source
+    # with "rooms", people of the provider can look at every room; what can be a room's number is then read, in memory
+    bed_board: Literal["kinds", "rooms"] = "kinds"
 
     @model_validator(mode="after")
     def _safe(self) -> "Pages":

@@ -70,11 +70,13 @@ class Prepared:
 
 
 @contextmanager
-def assembled(bridge: Bridge, wanted: Sequence[Obligation]) -> Iterator[tuple[Waist, Read, datetime]]:
+def assembled(
+    bridge: Bridge, wanted: Sequence[Obligation], rooms: privacy.RoomLabels | None = None
+) -> Iterator[tuple[Waist, Read, datetime]]:
     """Read the sources of these obligations and join their records; with the block, all of a person is forgotten."""
     as_at = bridge.world.now()
     locations = list(dict.fromkeys(o.location for o in wanted))
-    read = read_sources(bridge, locations, as_at)
+    read = read_sources(bridge, locations, as_at, rooms)
     waist = assemble(read.records, [entry(bridge, one) for one in locations], {}, as_at)
     try:
         waist.add("operator_value", declared_rows(bridge, wanted, as_at))

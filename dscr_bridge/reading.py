@@ -6,7 +6,7 @@ for the person who must act.
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from dscr_bridge import log
@@ -17,7 +17,7 @@ from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, So
 from dscr_bridge.ledger import TAKEN, ObligationRow
 from dscr_bridge.obligations import lineage
 from dscr_bridge.opening import Bridge
-from dscr_bridge.privacy import Decoding, Keys, normalised
+from dscr_bridge.privacy import Decoding, Keys, RoomLabels, normalised
 from dscr_bridge.pull import pull
 from dscr_bridge.returns import CareType, Figure, ItemId, Kind, LocationId, Obligation, Return, State, instant
 from dscr_bridge.tables import Cell, Reading, Records
@@ -37,13 +37,18 @@ class Read:
     failures: Mapping[str, Sequence[BridgeError]] = field(default_factory=dict)  # of a source, or of parts of it
 
 
-def read_sources(bridge: Bridge, locations: Collection[LocationId], as_at: datetime) -> Read:
-    """Read every source of these locations once.  Raises ConfigError or DefinitionError, never a source's failure."""
+def read_sources(
+    bridge: Bridge, locations: Collection[LocationId], as_at: datetime, rooms: RoomLabels | None = None
+) -> Read:
+    """Read every source of these locations once; `rooms` also takes what rooms are called, for a bed board.
+
+    Raises ConfigError or DefinitionError, never a source's failure.
+    """
     keys = Keys(bridge.world.random_bytes(RUN_KEY_BYTES))
     named = {name for one in locations for name in bridge.owing(one)[1].sources}
     sources = [s for s in bridge.config.source if s.name in named]
     bridge.connectors  # noqa: B018  (a mistake in any connector is told before anything is read)
-    answers = bridge.world.each(lambda source: _read(bridge, source, keys, as_at), sources)
+    answers = bridge.world.each(lambda source: _read(bridge, source, keys, as_at, rooms), sources)
     failures = {s.name: told for s, a in zip(sources, answers, strict=True) if (told := _told(a))}
     records = [_failed(bridge, s, as_at) if isinstance(a, BridgeError) else a
                for s, a in zip(sources, answers, strict=True)]  # fmt: skip
@@ -145,11 +150,14 @@ def approved(bridge: Bridge, location: LocationId, fingerprint: str) -> bool:
     return any(d.key == fingerprint for d in kept)
 
 
-def _read(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Records | BridgeError:
+def _read(
+    bridge: Bridge, source: Source, keys: Keys, as_at: datetime, rooms: RoomLabels | None
+) -> Records | BridgeError:
     began = bridge.world.now()
     try:
-        records = pull(source, bridge.connectors[source.name], decoding(bridge, source, keys, as_at), bridge.codes,
-                       bridge.world, bridge.watch, bridge.config.data_folder)  # fmt: skip
+        knows = replace(decoding(bridge, source, keys, as_at), rooms=rooms)
+        records = pull(source, bridge.connectors[source.name], knows, bridge.codes, bridge.world, bridge.watch,
+                       bridge.config.data_folder)  # fmt: skip
     except (SourceUnavailable, SourceRefused, RecordsUnreadable) as failure:
         _log.error("source_failed", source=source.name, error=type(failure).__name__, exit_code=failure.exit_code)
         return failure

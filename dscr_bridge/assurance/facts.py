@@ -45,6 +45,8 @@ BECOMES = {
     Kind.INT: "a number", Kind.DECIMAL: "a number", Kind.BOOL: "yes or no",
     Kind.START: "an instant", Kind.END: "an instant", Kind.DATE: "a date", Kind.DATE_LATEST: "a date",
 }  # fmt: skip
+_LABEL = ("shown on the one page that a person of the home asked for, if all of it can be a room's number; "
+          "else dropped; kept nowhere")  # fmt: skip
 _LOGIN = {
     "none": "no login", "basic": "user name and password", "bearer": "a fixed token", "api-key": "a key in a header",
     "client-credentials": "OAuth 2.0 client credentials", "smart-backend": "SMART Backend Services, a signed assertion",
@@ -110,6 +112,8 @@ def fields(bridge: Bridge) -> list[Field]:
         one = bridge.connectors[name]
         found += [Field(name, *row) for row in dict.fromkeys(_of_views(one))]
         found += [Field(name, *row) for row in dict.fromkeys(_of_files(one))]
+        if bridge.config.pages is not None and bridge.config.pages.bed_board == "rooms":
+            found += [Field(name, "bed board", "label", read, _LABEL) for read in dict.fromkeys(_of_rooms(one))]
     return found
 
 
@@ -149,6 +153,15 @@ def _of_files(one: Connector) -> Iterator[tuple[str, str, str, str]]:
             for filled in rows.columns:
                 if header := _header(filled):
                     yield rows.table, filled.column.name, f"{file.name}: {header}", becomes(filled.column)
+
+
+def _of_rooms(one: Connector) -> Iterator[str]:
+    """Name what the bed board reads besides, while a person looks at it."""
+    if any(view.resource == "Location" for view in one.views):
+        yield "Location: name"
+    for file in one.files:
+        for rows in file.rows:
+            yield from (f"{file.name}: {_header(f)}" for f in rows.columns if f.scope == "place" and _header(f))
 
 
 def _header(filled: Filled) -> str:

@@ -4,6 +4,7 @@
     Decoding(source, keys, as_at, sites, only_site, ...)    what every converter of one source needs to know
     resource_keys(decoding), reference_keys(decoding)       the key functions of the views
     converter(column, decoding, note, ...) -> Converter     raw value -> cell, by the column's kind
+    RoomLabels, room_label(name)                            what a room is called, where that can be a room's number
     scan(document, words), guard(text, words)               refuse what could name a person
 
 A converter never lets a value through that it was not told of: what it cannot place becomes nothing and is noted by
@@ -14,10 +15,12 @@ from dscr_bridge.privacy.codes import Codes, Labels, folded_label
 from dscr_bridge.privacy.convert import Note, converter
 from dscr_bridge.privacy.dates import DateOrder
 from dscr_bridge.privacy.guard import PAYLOAD_WORDS, guard, scan
-from dscr_bridge.privacy.keys import Decoding, Keys, Tokens, normalised, reference_keys, resource_keys
+from dscr_bridge.privacy.keys import BETWEEN_PARTS, Decoding, Keys, Tokens, normalised, reference_keys, resource_keys
 from dscr_bridge.privacy.numbers import NhsNumber, nhs_number
+from dscr_bridge.privacy.rooms import RoomLabels, room_label
 
 __all__ = [
+    "BETWEEN_PARTS",
     "PAYLOAD_WORDS",
     "Codes",
     "DateOrder",
@@ -26,6 +29,7 @@ __all__ = [
     "Labels",
     "NhsNumber",
     "Note",
+    "RoomLabels",
     "Tokens",
     "converter",
     "folded_label",
@@ -34,5 +38,6 @@ __all__ = [
     "normalised",
     "reference_keys",
     "resource_keys",
+    "room_label",
     "scan",
 ]

@@ -10,8 +10,9 @@ from typing import Any
 
 from dscr_bridge.privacy.codes import Codes, folded_label
 from dscr_bridge.privacy.dates import DateOrder, Moment, end_of, plausible, reader, start_of, utc_text
-from dscr_bridge.privacy.keys import Decoding
+from dscr_bridge.privacy.keys import BETWEEN_PARTS, Decoding
 from dscr_bridge.privacy.numbers import nhs_number
+from dscr_bridge.privacy.rooms import RoomLabels
 from dscr_bridge.tables import Cell, Column, Kind
 from dscr_bridge.views.shapes import BadValue, Converter
 
@@ -132,7 +133,16 @@ def _keyed(decoding: Decoding, scope: str) -> Converter:
         tidy = raw.strip()
         return token(scope, realm, tidy) if tidy else None
 
-    return convert
+    return _noting_rooms(convert, decoding.rooms) if scope == "place" and decoding.rooms is not None else convert
+
+
+def _noting_rooms(convert: Converter, rooms: RoomLabels) -> Converter:
+    def noted(raw: Any) -> Cell:
+        key = convert(raw)
+        rooms.note(key, raw.rpartition(BETWEEN_PARTS)[2])
+        return key
+
+    return noted
 
 
 def _number_key(decoding: Decoding, note: Note) -> Converter:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from dscr_bridge.privacy.rooms import RoomLabels
 from dscr_bridge.returns import LocationId
 from dscr_bridge.tables import Cell
 
 _RUN_KEY_BYTES = 32
 _KEY_BYTES = 8
+BETWEEN_PARTS = "\x1f"  # joins the parts of an identifier so that no two sets of parts give one text
 
 
 class Tokens(Protocol):
@@ -68,6 +70,7 @@ class Decoding:
     naive_times_are_london: bool = False
     provider: str = ""
     allowed: frozenset[str] = frozenset()  # what a named person allowed to be read, where a connector needs that
+    rooms: RoomLabels | None = None  # where a person looks at the bed board: what rooms are called, in memory only
 
     def site(self, identifier: str) -> LocationId | None:
         """Find the configured location of that identifier, whatever its case and outer spaces."""

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dscr_bridge.connector import Connector, view_sources
-from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys
+from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys, room_label
 from dscr_bridge.pull.history import History
 from dscr_bridge.tables import RECORDS, Cell, Finding, Kind, Records, Row
-from dscr_bridge.views import CompiledViews, Page, Undecodable, compile_views
+from dscr_bridge.views import CompiledViews, Page, Undecodable, ViewSource, compile_views
 from dscr_bridge.world import Witness
 
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
+_ROOMS = "what rooms are called"
 _MANY = 20_000  # rows; a reading that holds more lets go of what is long past
 
 
@@ -60,6 +61,7 @@ class Gathering:
         self._table_of = {view.name: view.table for view in connector.views}
         self._resource_of = {view.name: view.resource for view in connector.views}
         self._one_row_each = {view.name: not _unfolds(view.definition) for view in connector.views}
+        self._rooms = decoding.rooms
         self._history = History(decoding.as_at, self._table_of, self._resource_of)
         self._held = 0
         self._batches: list[Batch] = []
@@ -91,6 +93,9 @@ class Gathering:
             self._lighten(batch)
 
     def _lighten(self, batch: Batch) -> None:
+        for key, name in batch.rows.pop(_ROOMS, ()):
+            if self._rooms is not None:
+                self._rooms.note(key, name)
         if self._held > _MANY:
             batch.odd.update(self._history.sift(batch.rows))
         batch.rows = {view: rows for view, rows in batch.rows.items() if rows}
@@ -101,6 +106,8 @@ class Gathering:
         asked_by = {step.ids_of for step in connector.plan if step.ids_of and remember_ids}
         resource_key, reference_key = resource_keys(decoding), reference_keys(decoding)
         sources = view_sources(connector, decoding, codes, self.records.findings)
+        if decoding.rooms is not None and any(view.resource == "Location" for view in connector.views):
+            sources = (*sources, _names_of_rooms())
         if not asked_by:
             return compile_views(sources, resource_key=resource_key, reference_key=reference_key)
 
@@ -157,6 +164,13 @@ class Gathering:
             records.findings.update({Finding("duplicate", of, ""): n for of, n in repeated.items() if n})
         self._batches.clear()
         return records
+
+
+def _names_of_rooms() -> ViewSource:
+    """Give the view that reads what places are called; what cannot be a room's number is dropped while it decodes."""
+    columns = [{"name": "place_key", "path": "getResourceKey()"}, {"name": "label", "path": "name"}]
+    definition = {"resource": "Location", "select": [{"column": columns}]}
+    return ViewSource(_ROOMS, definition, convert={"label": lambda name: room_label(name) or None})
 
 
 def is_text(content: bytes) -> bool:

@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 
 from dscr_bridge.connector import Connector, File, Filled, Rows, converters
 from dscr_bridge.connector.sources import element_of
-from dscr_bridge.privacy import Codes, Decoding
+from dscr_bridge.privacy import BETWEEN_PARTS, Codes, Decoding
 from dscr_bridge.pull.table_text import Sheet
 from dscr_bridge.tables import RECORDS, Cell, Finding, Kind, Records, Row
 from dscr_bridge.views import BadValue, Converter
 
 Give = Callable[[list[str], str], Cell]  # cells of a line, the line's location -> cell
-
-# Joins the parts of an identifier so that no two sets of parts give one text.
-_BETWEEN_PARTS = "\x1f"
 
 
 @dataclass
@@ -161,13 +158,13 @@ def _give(filled: Filled, text: Sheet, convert: Converter | None) -> Give:
         cell = cells[position].strip()
         if not cell:
             return filled.blank
-        return convert(f"{site}{_BETWEEN_PARTS}{cell}" if filled.per_site else cell)
+        return convert(f"{site}{BETWEEN_PARTS}{cell}" if filled.per_site else cell)
 
     return give
 
 
 def _together(filled: Filled, positions: list[int | None], convert: Converter) -> Give:
-    between = _BETWEEN_PARTS if filled.column.kind is Kind.KEY else " / "
+    between = BETWEEN_PARTS if filled.column.kind is Kind.KEY else " / "
 
     def give(cells: list[str], site: str) -> Cell:
         parts = [cells[p].strip() if p is not None else "" for p in positions]

@@ -151,7 +151,7 @@ def _places(cqc: str, words: Words, beds: list[_Bed]) -> Iterator[Resource]:
         if bed.key != "ash-02":
             yield fhir.place(words, room, "ro", bed.wing, _ORGANISATION)
         yield fhir.place(
-            words, bed.key, "bd", room, _ORGANISATION, accepting=True,
+            words, bed.key, "bd", room, _ORGANISATION, accepting=True, called=f"Room {bed.wing[0].upper()}{bed.number}",
             bed_type=None if bed.wing == "beech" else bed.bed_type,
             status="suspended" if bed.word == "suspended" else "active",
             operational={"redecorating": "C", "resident": "O"}.get(bed.word),

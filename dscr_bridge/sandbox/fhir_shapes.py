@@ -35,6 +35,7 @@ def place(
     organisation: str,
     *,
     cqc: str | None = None,
+    called: str = "",
     status: str = "active",
     mode: str = "instance",
     operational: str | None = None,
@@ -54,7 +55,7 @@ def place(
         extension=extensions,
         status=status,
         mode=mode,
-        name=words.text(f"Place {key}"),
+        name=words.text(called or f"Place {key}"),
         alias=[words.text(f"Known as {key}")],
         description=words.text(f"Synthetic place {key}"),
         operationalStatus={"system": OPERATIONAL, "code": operational, "display": words.text("Bed state")}

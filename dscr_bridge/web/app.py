@@ -35,7 +35,7 @@ _Page = TypeVar("_Page", bound=Callable[..., Any])
 
 def make_app(desk: Desk) -> Flask:
     """Make the WSGI application of one installation's pages."""
-    from dscr_bridge.web import api, door, items, proof, returns, sign_on, standing, wall
+    from dscr_bridge.web import api, beds, door, items, proof, returns, sign_on, standing, wall
 
     app = Flask("dscr_bridge.web", static_folder="static", template_folder="templates")
     app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_PARTS=300)
@@ -44,7 +44,7 @@ def make_app(desk: Desk) -> Flask:
     app.jinja_env.globals.update(
         words=words, in_words=in_words, charts=charts, version=__version__, csrf=_csrf_field, desk=desk
     )
-    for room in (door, sign_on, wall, returns, items, proof, standing, api):
+    for room in (door, sign_on, wall, returns, items, beds, proof, standing, api):
         app.register_blueprint(cast(Blueprint, room.pages))
     app.before_request(_guard)
     app.after_request(_harden)

@@ -1,4 +1,4 @@
-"""Sources and the drill, enforcement and open cases, the bed board, and what these pages are."""
+"""Sources and the drill, enforcement and open cases, and what these pages are."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -11,8 +11,8 @@ from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import ObligationState
 from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.mapping.penalties import load_fees, load_thresholds
-from dscr_bridge.returns import CareType, Obligation
-from dscr_bridge.web.app import approvers_only, flash, me, mine, only, printable, signed_in, the_desk
+from dscr_bridge.returns import CareType
+from dscr_bridge.web.app import approvers_only, flash, me, only, printable, signed_in, the_desk
 from dscr_bridge.web.desk import Desk
 from dscr_bridge.window import LONDON
 
@@ -133,17 +133,6 @@ def note_case() -> Any:
     return redirect(url_for("standing.risk"), 303)
 
 
-@pages.get("/location/<location_id>/beds")
-@signed_in
-def beds(location_id: str) -> Any:
-    """Show the beds by kind as they were counted, to hold against the whiteboard."""
-    provider, location = mine(location_id)
-    desk = the_desk()
-    one = Obligation(location.location_id, CareType.CARE_HOME, desk.bridge.window().month)
-    seen = desk.seen(one, desk.bridge.ledger.obligation(one)) if CareType.CARE_HOME in location.care_types else None
-    return render_template("beds.html", provider=provider, location=location, seen=seen, board=_board(seen))
-
-
 @pages.get("/about")
 def about() -> Any:
     """Say what these pages are, what they keep, how they can be used, and whom to ask."""
@@ -205,25 +194,6 @@ def _by_state(desk: Desk, locations: list[tuple[Provider, Location]]) -> list[di
         for p, one in locations for c in one.care_types
         if (found := known.get((one.id, c))) is not None and found.in_a_year
     ]  # fmt: skip
-
-
-def _board(seen: Any) -> list[dict[str, Any]]:
-    if seen is None:
-        return []
-
-    def split(item: str) -> dict[str, int]:
-        figure = seen.figures.figure(item)
-        return dict(figure.by or {}) if figure.by else {}
-
-    capacity, occupied = split("ch_beds_max_capacity"), split("ch_beds_occupied")
-    reserved, accepting = split("ch_beds_vacant_reserved"), split("ch_beds_vacant_accepting")
-    found = []
-    for bed_type in sorted(capacity):
-        parts = [("occupied", occupied.get(bed_type, 0)), ("reserved", reserved.get(bed_type, 0)),
-                 ("accepting", accepting.get(bed_type, 0))]  # fmt: skip
-        rest = capacity[bed_type] - sum(n for _, n in parts)
-        found.append({"type": bed_type, "capacity": capacity[bed_type], "parts": [*parts, ("other", max(rest, 0))]})
-    return found
 
 
 def days_left(due: date, today: date) -> str:

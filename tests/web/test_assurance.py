@@ -45,6 +45,15 @@ def test_every_element_that_a_connector_reads_stands_in_the_inventory_and_no_oth
     assert set(facts.BECOMES) | {Kind.CODE} == set(Kind)  # a new kind of column must say what becomes of a value
 
 
+def test_what_the_bed_board_reads_besides_stands_in_the_inventory_where_it_is_wanted(config: Config) -> None:
+    with opened(config, Clock().world()) as bridge:
+        assert not [f for f in facts.fields(bridge) if f.table == "bed board"]
+        wanted = with_(bridge, pages=Pages(port=0, bed_board="rooms"))
+        found = [f for f in facts.fields(wanted) if f.table == "bed board"]
+    assert {f.read_from for f in found} == {"Location: name", "rooms: Room ID", "residents: Room ID", "bookings: Room ID"}
+    assert all("kept nowhere" in f.becomes for f in found)
+
+
 def test_a_change_of_the_configuration_changes_the_documents_and_makes_the_kept_ones_stale(config: Config, tmp_path: Path) -> None:
     with opened(config, Clock().world()) as bridge:
         assert assurance.standing(bridge).made_at is None

@@ -99,7 +99,7 @@ def test_text_at_twice_its_size_still_fits(browser: Any, site: Site) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("width", [320, 768, 1280] if os.environ.get("DSCR_DOSE") else [320])
 def test_every_act_is_done_without_any_script_and_its_answer_breaks_no_rule(browser: Any, axe: str, serve: Any, width: int) -> None:
-    site = serve()
+    site = serve(Pages(port=0, bed_board="rooms"))
     # Without JavaScript: a page that needed it could do nothing here.
     context = browser.new_context(viewport={"width": width, "height": 640}, java_script_enabled=False)
     page = context.new_page()
@@ -180,6 +180,12 @@ def test_every_act_is_done_without_any_script_and_its_answer_breaks_no_rule(brow
     page.get_by_role("button", name="Go on").click()
     assert "The pause is over" in page.content()
     judge("gone on")
+
+    page.goto(f"{site.address}/location/{ELM}/beds")
+    judge("beds to look at")
+    page.get_by_role("button", name="Show every room").click()
+    assert "Room A1" in page.content()
+    judge("beds by room")
 
     page.goto(f"{site.address}/sources")
     page.get_by_role("button", name="Run the drill now").click()
