@@ -162,7 +162,7 @@ def _read(
         _log.error("source_failed", source=source.name, error=type(failure).__name__, exit_code=failure.exit_code)
         return failure
     seconds = (bridge.world.now() - began).total_seconds()
-    _log.info("source_read", source=source.name, rows=sum(map(len, records.rows.values())), seconds=round(seconds, 3))
+    _log.info("source_read", source=source.name, seconds=round(seconds, 3))
     return records
 
 

@@ -130,8 +130,8 @@ class Choices:
     def _reading(self, source: int, table: str, location: str) -> Reading | None:
         said = self._records[source].reading
         own = [said[t] for t in COMES_FROM[table] if t in said]
-        if table == "reservation" and not own and "stay" in said:
-            own = [said["stay"]]  # planned stays are reservations
+        if table == "reservation" and "stay" in said:
+            own.append(said["stay"])  # planned stays are reservations too: without them nothing booked is no answer
         if not own:
             return None
         if table in _PLACED and (table, source) in self._unplaced:

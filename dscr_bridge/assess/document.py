@@ -22,7 +22,7 @@ def as_document(a: Assessment) -> Mapping[str, Any]:
         "required_items": {"given": given, "asked": asked},
         "items": [_item(line) for line in a.items],
         "received": {of: about(n) for of, n in a.received.items()},
-        "judged": {"whole": a.judged.whole, "stopped": a.judged.stopped,
+        "judged": {"whole": a.judged.whole, "stopped": a.judged.stopped, "limited": a.judged.limited,
                    "types": sorted(a.judged.looked_at) if a.judged.looked_at is not None else None},
         "faults": [{"resource": f.resource, "path": f.path, "rule": f.rule, "says": rule_words(f.rule),
                     "records": about(f.n)} for f in a.faults],

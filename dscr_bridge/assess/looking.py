@@ -5,28 +5,28 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 
 import msgspec
 
 from dscr_bridge import log
 from dscr_bridge.assess.manners import QUIRKS
-from dscr_bridge.assess.shape import Fault, Judged
+from dscr_bridge.assess.shape import MOST_JUDGED_MB, Fault, Judged
 from dscr_bridge.assess.telling import RULES, Frame, Task, Verdict
 from dscr_bridge.views.elements import resource_types
 
 _log = log.room("assess")
 
-_MOST_BYTES = 256 * 1024 * 1024  # told to the judge; after that it has seen enough
-_PATIENCE = 300                  # seconds for the verdict, after the last record
+_PATIENCE = 300  # seconds for the verdict, after the last record
 
 
 class Looking:
     """A `Witness` that passes everything on; may be told by several threads."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", task: Task) -> None:
-        """Tell the judge what to look at."""
-        self._process, self._whole = process, task.whole
+    def __init__(self, process: "subprocess.Popen[bytes]", task: Task, most_bytes: int) -> None:
+        """Tell the judge what to look at; after `most_bytes` it has seen enough."""
+        self._process, self._whole, self._most = process, task.whole, most_bytes
         self._one_at_a_time, self._told, self._broken = threading.Lock(), 0, False
         self._write(msgspec.json.encode(task) + b"\n")
 
@@ -46,12 +46,12 @@ class Looking:
         except (OSError, ValueError, subprocess.TimeoutExpired, msgspec.DecodeError):
             _log.warning("judge_stopped")
             return Judged(looked_at={}, whole=self._whole, stopped=True)
-        return _trusted(verdict, self._whole, self._broken)
+        return replace(_trusted(verdict, self._whole, self._broken), limited=self._told > self._most)
 
     def _frame(self, frame: Frame, content: bytes) -> None:
         with self._one_at_a_time:
             self._told += len(content)
-            if self._told <= _MOST_BYTES:
+            if self._told <= self._most:
                 self._write(msgspec.json.encode(frame) + b"\n" + content)
 
     def _write(self, content: bytes) -> None:
@@ -63,13 +63,14 @@ class Looking:
 
 
 @contextmanager
-def looking(viewed: Mapping[str, list[str]], *, whole: bool) -> Iterator[Looking]:
+def looking(viewed: Mapping[str, list[str]], *, whole: bool, most_bytes: int = MOST_JUDGED_MB * 1024 * 1024
+            ) -> Iterator[Looking]:
     """Start the judge for a while; it does not outlive the block."""
     command = [sys.executable, "-m", "dscr_bridge.assess.judge"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # noqa: S603  (our own module)
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:
-        yield Looking(process, Task(dict(viewed), whole))
+        yield Looking(process, Task(dict(viewed), whole), most_bytes)
     finally:
         process.kill()
         process.communicate()

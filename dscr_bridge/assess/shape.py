@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dscr_bridge.returns import CareType, ItemId
 
+MOST_JUDGED_MB = 256  # of what a source gives; the rest is read and counted, and not judged against FHIR
 _TOLD_FROM = 6   # DHSC's own service does not show numbers under six either
 _ROUNDED_TO = 5
 
@@ -112,6 +113,7 @@ class Judged:
     newest: Mapping[str, date] | None = None        # newest lastUpdated, by resource type
     whole: bool = False
     stopped: bool = False                           # it broke down: what it says is not all
+    limited: bool = False                           # more came than is told to it
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dscr_bridge.assess.shape import Assessment, Fault, Gap, Given, Grade, ItemLine
+from dscr_bridge.assess.shape import MOST_JUDGED_MB, Assessment, Fault, Gap, Given, Grade, ItemLine
 from dscr_bridge.assess.telling import RULES
 
 GRADES: Mapping[Grade, str] = {
@@ -87,4 +87,5 @@ def judged_how(a: Assessment) -> str:
     if a.judged.stopped:
         return "The judge of FHIR stopped before the end: its faults are not all."
     what = "Whole resources were" if a.judged.whole else "The elements that are read were"
-    return f"{what} judged against FHIR R4, at most 2,000 of each type."
+    limit = f" and only the first {MOST_JUDGED_MB} MB of what came: there was more" if a.judged.limited else ""
+    return f"{what} judged against FHIR R4, at most 2,000 of each type{limit}."

@@ -43,7 +43,8 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     """Read everything the connector's views name.  Raises SourceUnavailable, SourceRefused, RecordsUnreadable."""
     began = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with connected(source, world, connector.login) as asking:
-        gathering = Gathering(connector, decoding, codes, began)
+        # Nothing is asked by ids where each type is read whole: a long history would be held by its ids alone.
+        gathering = Gathering(connector, decoding, codes, began, remember_ids=not _whole(connector))
         can = capability(asking, source.name)
         reader = Reader(source, connector, decoding, asking, gathering, progress, can, world)
         for step in reader.plan():
@@ -69,7 +70,7 @@ class Reader:
 
     def plan(self) -> Iterator[Search]:
         """Give the steps: the plan's own, or each type whole where the source holds nothing but ours."""
-        if self._connector.quirks.get("ask") != "everything":
+        if not _whole(self._connector):
             yield from self._connector.plan
             return
         for resource in sorted(self._gathering.views.resources):
@@ -195,8 +196,8 @@ class Reader:
         if not ended:
             raise self._unreadable("it has none of the record types that the connector reads.")
         records = self._gathering.finish(note_repeats=note_repeats)
-        optional = {s.resource for s in self._connector.plan if s.optional}
-        records.reading.update(readings(self._connector, ended, optional))
+        not_searched = {of for of, why in self._first_why.items() if why == "search_not_supported"}
+        records.reading.update(readings(self._connector, ended, records.received, not_searched=not_searched))
         records.refusals += self._refusals(records)
         return records
 
@@ -226,6 +227,10 @@ class Reader:
     def _unreadable(self, what: str) -> RecordsUnreadable:
         return RecordsUnreadable(f'Source "{self._source.name}"', what, "The return was not prepared.",
                                  "Check url in the configuration (many end in /fhir or /R4), then ask the supplier.")
+
+
+def _whole(connector: Connector) -> bool:
+    return connector.quirks.get("ask") == "everything"
 
 
 def _not_read(where: str, why: str) -> BridgeError:

@@ -82,7 +82,7 @@ def read(source: Source, connector: Connector, decoding: Decoding, codes: Mappin
     records = gathering.finish(note_repeats=True)
     # Some files may rightly stay as they are for months; an export of which nothing is newer is as old as it looks.
     records.newest = instant(datetime.fromtimestamp(max(one.changed_ns for one in files) / 1e9, UTC))
-    records.reading.update(readings(connector, ended, {s.resource for s in connector.plan if s.optional}))
+    records.reading.update(readings(connector, ended, records.received))
     return records
 
 

@@ -105,8 +105,9 @@ def _read_one(errand: _Errand, file: File, found: Found, where: str, position: i
     records.received[file.name] += reader.lines
     errand.progress(Step(errand.source.name, file.name, position, records.received[file.name]))
     unchanged(errand.place, found, where)
+    # No count of lines: those of a file of residents are a count of people.
     _log.info("file_read", source=errand.source.name, connector=errand.connector.name, table=file.name,
-              file_position=position, bytes=found.size, rows=reader.lines, rejected=rejected)
+              file_position=position, bytes=found.size, rejected=rejected)
 
 
 def _take_rows(reader: Reader, text: Sheet, where: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dscr_bridge.assess.looking import looking
 from dscr_bridge.sandbox.flawed import FLAWS
 
 
@@ -101,3 +102,15 @@ def test_a_pipeline_can_ask_for_a_grade(case: Any) -> None:
     assert place.run("assess", "elm-court-record", "--at-least", "B").code == 1
     assert place.run("assess", "elm-court-record", "--at-least", "good").code == 2
     assert place.run("assess", "nobody").code == 10
+
+
+def test_what_was_not_judged_for_its_size_is_told() -> None:
+    """More than the judge is told of was judged in part, and nobody was told."""
+    with looking({"Patient": ["active"]}, whole=False, most_bytes=100) as judge:
+        judge.lines(b'{"resourceType": "Patient", "id": "a", "active": true}\n')
+        judge.lines(b'{"resourceType": "Patient", "id": "b", "active": "yes"}\n')
+        found = judge.judged()
+    assert found.limited and not found.stopped and found.looked_at == {"Patient": 1}
+    with looking({"Patient": ["active"]}, whole=False) as judge:
+        judge.lines(b'{"resourceType": "Patient", "id": "a", "active": true}\n')
+        assert not judge.judged().limited

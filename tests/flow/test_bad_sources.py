@@ -239,6 +239,23 @@ def test_a_type_that_is_not_permitted_costs_its_own_figures_only(
     assert items["ch_beds_occupied"]["value"] == 49
 
 
+def test_the_drill_says_which_types_were_asked_for_and_not_granted(elm_court: Callable[[], Place], care_record: Simulator) -> None:
+    """X11, before the window: a login that the supplier narrowed is amber with what to do, and its figures alone have no value."""
+    place = elm_court()
+    address = f'token_url = "{care_record.url}/token"'
+    place.configured((address, f'{address}, scope = "system/*.rs"'))
+    granted = "system/Location.rs system/Organization.rs system/HealthcareService.rs system/Encounter.rs system/EpisodeOfCare.rs " \
+              "system/Appointment.rs system/Schedule.rs system/Slot.rs system/ServiceRequest.rs system/PractitionerRole.rs system/Patient.rs"
+    care_record.pull({"kind": "narrow-scope", "value": granted})
+    ran = place.run("validate", "--connect")
+    assert ran.code == 0
+    (line,) = [line for line in ran.out.splitlines() if "login to" in line]
+    assert line.lstrip().startswith("!") and "not granted: Immunization." in plain(ran.out)
+    assert "Ask the supplier to grant them, or set them to skip" in plain(ran.out)
+    items = json.loads(place.run("preview", "--json").out)["items"]
+    assert items["ch_vax_flu_residents"]["state"] == "not_permitted" and items["ch_beds_occupied"]["value"] == 49
+
+
 def test_two_places_with_the_same_identifier_are_told_before_anything_is_counted(
     tmp_path: Path, expected: Expected, receiver: Simulator, searched: list[Place]
 ) -> None:

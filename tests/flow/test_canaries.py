@@ -166,6 +166,7 @@ def read_twice(place: Place, world: Any) -> list[list[Records]]:
 def test_two_runs_share_no_key_and_the_care_record_is_asked_for_no_more_than_is_read(
     elm_court: Callable[[], Place], expected: Expected
 ) -> None:
+    """L05, and what the requests themselves say."""
     recording = Recording()
     first, second = read_twice(elm_court(), replace(world_at(CLOCK), transport=recording))
     recording.inner.close()

@@ -49,7 +49,7 @@ def told(
 
 
 def test_a_whole_month_leaves_no_canary_behind(told: dict[str, Any], expected: Expected) -> None:
-    """Everything that was said and written: the ledger with its write-ahead log, receipts, the receiver's store."""
+    """L01: everything that was said and written: the ledger with its write-ahead log, receipts, the receiver's store."""
     left: dict[str, bytes] = told["left"]
     assert len(left["data/ledger.sqlite-wal"]) > 50_000
     assert {"config.toml", "data/ledger.sqlite", "receiver.sqlite", "run 0"} <= left.keys()

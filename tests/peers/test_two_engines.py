@@ -5,6 +5,7 @@ pulls is what we pull, and the conformance kit says of each server how it really
 import importlib.util
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dscr_bridge import assess
+from dscr_bridge import assess, bundled
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
 from dscr_bridge.config import Limits, Source
@@ -33,8 +34,10 @@ pytestmark = pytest.mark.peer
 
 AS_AT = datetime(2026, 11, 9, 12, 0, tzinfo=UTC)
 HOME = LocationId(homes.ELM_COURT)
-# What each server does otherwise than asked, as it was met; `connectors/README.md` tells people of it.
-MET = {"sekmet": ("A", set()), "medplum": ("B", {"elements_ignored", "no_total", "no_parameters_listed"})}
+# What each server does otherwise than asked, as it was met: data that the connectors ship.
+PROFILES = {"sekmet": "sekmet-fhir", "medplum": "Medplum router"}
+SERVERS = {one["name"]: one for one in tomllib.loads((bundled.connectors() / "servers.toml").read_text("utf-8"))["server"]}
+MET = {name: (SERVERS[of]["grade"], set(SERVERS[of]["habits"])) for name, of in PROFILES.items()}
 
 
 def _sibling(name: str) -> ModuleType:
@@ -101,6 +104,11 @@ def bridge(tmp_path: Path, expected: Expected) -> Iterator[Callable[[str], Bridg
             return running.enter_context(opened(loaded.model_copy(update={"source": (open_to_all,)}), world_at(AS_AT)))
 
         yield open_for
+
+
+def test_a_profile_is_of_the_version_that_is_run() -> None:
+    assert SEKMET.WANTED.partition("==")[2] == SERVERS["sekmet-fhir"]["version"]
+    assert SERVERS["Medplum router"]["version"] == MEDPLUM.VERSION
 
 
 @pytest.mark.parametrize("name", MET)
