@@ -1,13 +1,14 @@
 """Inside a window nothing that decides figures or opens doors changes unnoticed: a change needs a recorded override.
 
 The first return of a location that is made ready in an open window fixes what it was made with: definitions,
-connectors, settings and credentials.  A secret leaves only a keyed trace, whose key never leaves the data folder.
+connectors, settings and credentials.  A secret leaves only a keyed trace, whose key never leaves the data folder: two
+hosts over one ledger compare everything else with each other, and their credentials each with its own.
 """
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from dscr_bridge.returns import LocationId, Obligation, canonical
 BEGAN, OVERRIDDEN = "window_began", "window_override"
 REASON = "changed_in_window"
 _KEY_BYTES = 32
+_TRACES, _CREDENTIAL = "traces", "credential:"
+
+Parts = Mapping[str, Any]  # part -> fingerprint or trace
 
 
 def settle(bridge: Bridge, obligation: Obligation) -> tuple[str, ...]:
@@ -32,18 +36,20 @@ def settle(bridge: Bridge, obligation: Obligation) -> tuple[str, ...]:
     """
     if not bridge.window_named(obligation.window).is_open(bridge.world.now()):
         return ()
-    now = parts(bridge, obligation.location)
-    fixed = _fixed(bridge, obligation)
-    if fixed is not None:
-        return _differences(fixed.detail, now)
-    bridge.ledger.decide(obligation.location, BEGAN, obligation.window, by="dscr-bridge", detail=now)
-    return ()
+    now, host = parts(bridge, obligation.location), _host(bridge)
+    began, overridden = _decided(bridge, obligation, BEGAN), _decided(bridge, obligation, OVERRIDDEN)
+    if began is None or not any(host in _traces(one, host) for one in (began, overridden)):
+        detail = _kept(now, host, began)
+        bridge.ledger.decide(obligation.location, BEGAN, obligation.window, by="dscr-bridge", detail=detail)
+    return changed(bridge, obligation)
 
 
 def changed(bridge: Bridge, obligation: Obligation) -> tuple[str, ...]:
     """Give what has changed since then, without fixing anything; nothing when nothing was fixed yet."""
-    fixed = _fixed(bridge, obligation)
-    return () if fixed is None else _differences(fixed.detail, parts(bridge, obligation.location))
+    now, host = parts(bridge, obligation.location), _host(bridge)
+    fixed = [one for kind in (OVERRIDDEN, BEGAN) if (one := _decided(bridge, obligation, kind)) is not None]
+    mine = next((its[host] for one in fixed if host in (its := _traces(one, host))), None)
+    return tuple(sorted(_differences(fixed[0].detail, mine, now))) if fixed else ()
 
 
 def require_as_it_began(bridge: Bridge, obligation: Obligation) -> None:
@@ -71,13 +77,15 @@ def override(bridge: Bridge, obligation: Obligation, *, by: str, note: str) -> t
             "Nothing was recorded.",
             "No override is needed.",
         )
+    before = _decided(bridge, obligation, OVERRIDDEN)
     made = bridge.ledger.decide(
         obligation.location,
         OVERRIDDEN,
         obligation.window,
         by=by,
         note=note,
-        detail=parts(bridge, obligation.location) | {"changed": list(what)},
+        detail=_kept(parts(bridge, obligation.location), _host(bridge), before, now_counts=True)
+        | {"changed": list(what)},
     )
     return made, what
 
@@ -115,17 +123,40 @@ def parts(bridge: Bridge, location_id: LocationId) -> dict[str, Any]:
     return found
 
 
-def _fixed(bridge: Bridge, obligation: Obligation) -> Decision | None:
-    for kind in (OVERRIDDEN, BEGAN):
-        for one in bridge.ledger.decisions(obligation.location, kind):
-            if one.key == obligation.window:
-                return one
-    return None
+def _decided(bridge: Bridge, obligation: Obligation, kind: str) -> Decision | None:
+    found = bridge.ledger.decisions(obligation.location, kind)
+    return next((one for one in found if one.key == obligation.window), None)
 
 
-def _differences(fixed: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
-    named = {name for name in fixed if name != "changed"} | now.keys()
-    return tuple(sorted(name for name in named if fixed.get(name) != now.get(name)))
+def _kept(now: Parts, host: str, before: Decision | None, *, now_counts: bool = False) -> dict[str, Any]:
+    """Write what there is now for the ledger: what any host can compare, and this host's traces beside the others'."""
+    common = {name: what for name, what in now.items() if not name.startswith(_CREDENTIAL)}
+    mine = {name: what for name, what in now.items() if name.startswith(_CREDENTIAL)}
+    if before is None:
+        return common | {_TRACES: {host: mine}}
+    kept = common if now_counts else {name: what for name, what in before.detail.items() if name != _TRACES}
+    return kept | {_TRACES: _traces(before, host) | {host: mine}}
+
+
+def _traces(decision: Decision | None, host: str) -> dict[str, Parts]:
+    """Give the traces of credentials that a decision fixed, by host; earlier versions wrote those of one without it."""
+    if decision is None:
+        return {}
+    plain = {name: what for name, what in decision.detail.items() if name.startswith(_CREDENTIAL)}
+    return dict(decision.detail.get(_TRACES, {host: plain}))
+
+
+def _differences(fixed: Parts, mine: Parts | None, now: Parts) -> Iterator[str]:
+    common = {name: what for name, what in fixed.items() if name not in ("changed", _TRACES)}
+    before = {**common, **(mine or {})}
+    for name in before.keys() | now.keys():
+        if before.get(name) != now.get(name) and not (mine is None and name.startswith(_CREDENTIAL)):
+            yield name
+
+
+def _host(bridge: Bridge) -> str:
+    """Name the key under which this host's traces are made, without telling anything of it."""
+    return hashlib.sha256(b"host\x00" + _key(bridge)).hexdigest()[:16]
 
 
 def _settings(location: Location) -> str:

@@ -8,10 +8,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -156,6 +158,34 @@ class Place:
         for one in self.home.declared:
             assert self.run("declare", self.location, one.item, one.value, "--by", PERSON).code == 0
         assert self.run("edition", "approve", "--by", PERSON).code == 0
+
+
+@contextmanager
+def running(place: Place, name: str) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Run the daemon for a while; gives a function that waits for an event of its log.  It must stop on SIGTERM."""
+    said = place.config.parent / "data" / f"{name}.log"
+    said.parent.mkdir(exist_ok=True)
+    with said.open("w") as log:
+        process = subprocess.Popen(place.command("run"), cwd=place.folder, env=place.environment(), stdout=log, stderr=log)
+
+        def event(wanted: str) -> dict[str, str]:
+            until = time.monotonic() + 120
+            while time.monotonic() < until and process.poll() is None:
+                for line in said.read_text("utf-8").splitlines():
+                    if line.endswith("}") and json.loads(line)["event"] == wanted:
+                        return dict(json.loads(line))
+                time.sleep(0.05)
+            raise AssertionError(f"{wanted} never came: {said.read_text('utf-8')}")
+
+        try:
+            yield event
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+    place.heard(Ran(code, "", said.read_text("utf-8")))
+    assert (code, place.said[-1].log[-1]["event"], place.said[-1].message) == (0, "daemon.stopped", "")
 
 
 _numbers = itertools.count(1)

@@ -191,7 +191,7 @@ DAYS = [
     ("before it opens", -2, (), "{location}/care_home/2026-11: the reporting window opens on 8 November 2026.\nNothing was sent. Wait until it opens."),
     ("after it closed", 8, ("--window", "2026-11"),
      "{location}/care_home/2026-11: the reporting window closed on 16 November 2026.\n"
-     "Nothing was sent. Send it late with `dscr-bridge submit --late --window 2026-11`."),
+     'Nothing was sent. Send it late: dscr-bridge submit --late --window 2026-11 --by "Your Name" --reason "..."'),
     ("after it closed, without its name", 8, (),
      "{location}/care_home/2026-12: the reporting window opens on 8 December 2026.\nNothing was sent. Wait until it opens."),
 ]  # fmt: skip

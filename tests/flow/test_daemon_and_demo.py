@@ -1,54 +1,22 @@
 """The daemon sends by itself when the time has come, and the demonstration can be run again and again."""
 
-import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
 
 import pytest
-from stage import CLOCK, ROOT, Place, Ran, plain
+from stage import CLOCK, ROOT, Place, Ran, plain, running
 
 from dscr_bridge.due import planned_at
 from dscr_bridge.window import window_at
 
 # A machine that is busy with other things takes its time over so many processes.
 pytestmark = pytest.mark.timeout(400)
-
-
-@contextmanager
-def running(place: Place, name: str) -> Iterator[Callable[[str], dict[str, str]]]:
-    """Run the daemon for a while; gives a function that waits for an event of its log.  It must stop on SIGTERM."""
-    said = place.folder / "data" / f"{name}.log"
-    said.parent.mkdir(exist_ok=True)
-    with said.open("w") as log:
-        process = subprocess.Popen(place.command("run"), cwd=place.folder, env=place.environment(), stdout=log, stderr=log)
-
-        def event(wanted: str) -> dict[str, str]:
-            until = time.monotonic() + 120
-            while time.monotonic() < until and process.poll() is None:
-                for line in said.read_text("utf-8").splitlines():
-                    if line.endswith("}") and json.loads(line)["event"] == wanted:
-                        return dict(json.loads(line))
-                time.sleep(0.05)
-            raise AssertionError(f"{wanted} never came: {said.read_text('utf-8')}")
-
-        try:
-            yield event
-            process.send_signal(signal.SIGTERM)
-            code = process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
-    place.heard(Ran(code, "", said.read_text("utf-8")))
-    assert (code, place.said[-1].log[-1]["event"], place.said[-1].message) == (0, "daemon.stopped", "")
 
 
 def planned(place: Place) -> datetime:

@@ -300,6 +300,32 @@ def test_a_credential_leaves_no_trace_from_which_it_could_be_guessed(stage):
     assert len(key.read_bytes()) == 32 and key.stat().st_mode & 0o077 == 0
 
 
+def test_two_hosts_over_one_ledger_watch_each_its_own_credentials_and_the_rest_together(stage):
+    """The other host's traces looked like changed credentials, and held what it was to take over."""
+    here = stage(sent=True)
+    here.declared()
+    flow.run_due(here.bridge)
+    key = here.bridge.config.data_folder / "freeze.key"
+    first, second = key.read_bytes(), bytes(32)
+    key.write_bytes(second)                       # from here on it is the other host
+    assert freeze.settle(here.bridge, here.home) == ()
+    changed_secret(here)
+    for host in (first, second):
+        key.write_bytes(host)
+        assert freeze.settle(here.bridge, here.home) == ("credential:receiver-api",)
+        freeze.override(here.bridge, here.home, by=PERSON, note="The secret was renewed")
+        assert freeze.settle(here.bridge, here.home) == ()
+    key.write_bytes(first)
+    assert freeze.settle(here.bridge, here.home) == ()
+    changed_settings(here)
+    for host in (first, second):
+        key.write_bytes(host)
+        assert freeze.settle(here.bridge, here.home) == ("settings",)
+    freeze.override(here.bridge, here.home, by=PERSON, note="The rule was set wrongly")
+    key.write_bytes(first)
+    assert freeze.settle(here.bridge, here.home) == ()
+
+
 def test_the_sources_are_not_asked_every_minute_while_a_return_waits_for_a_person(stage):
     """A held return whose reason stays the same wrote nothing new, and was prepared again every minute from then on."""
     here = stage(sent=True)
