@@ -16,11 +16,24 @@ def questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
     """Go through what may be due: everything owed now, and what was left open when the last window closed."""
     window = bridge.window(now)
     paused = {d.chain for d in bridge.ledger.decided("paused")}
-    for w in (bridge.window_before(window), window):
+    for w in (*_left_open(bridge, window), bridge.window_before(window), window):
         for row in _rows(bridge, bridge.obligations(w), w):
             found = _question(bridge, row, w, now, is_paused=row.obligation.location in paused)
             if found is not None and (w is window or row.changed_at is not None):
                 yield found
+
+
+def never_asked(bridge: Bridge, now: datetime) -> Iterator[Obligation]:
+    """Go through what was owed in the windows of the last year and never once asked about: the computer was off.
+
+    A location counts from its first event on: what was owed before the bridge was in use for it is not its to tell.
+    """
+    window, begun = bridge.window(now), bridge.ledger.begun()
+    known = {one for one, _ in bridge.ledger.standings(_year_before(window), window.month)}
+    for w in _of_the_last_year(bridge, window):
+        for one in bridge.obligations(w):
+            if one not in known and begun.get(one.location, now) < w.closes_at:
+                yield one
 
 
 def question(bridge: Bridge, one: Obligation, now: datetime) -> due.Question | None:
@@ -49,6 +62,23 @@ def of_this_window(bridge: Bridge, now: datetime) -> Iterator[tuple[ObligationRo
         paused = {d.chain for d in bridge.ledger.decided("paused")}
         wanted = (o for o in bridge.obligations(window) if o.location not in paused)
         yield from ((row, window) for row in _rows(bridge, wanted, window))
+
+
+def _left_open(bridge: Bridge, window: Window) -> Iterator[Window]:
+    """Give the windows before the last one in which something was left open: a computer may be off for months."""
+    before = bridge.window_before(window).month
+    return map(bridge.window_named, bridge.ledger.open_windows(_year_before(window), before))
+
+
+def _of_the_last_year(bridge: Bridge, window: Window) -> Iterator[Window]:
+    """Go back from a window as far as misses are counted together: four in twelve months (see enforcement.toml)."""
+    for _ in range(12):
+        window = bridge.window_before(window)
+        yield window
+
+
+def _year_before(window: Window) -> str:
+    return f"{window.opens_on.year - 1}-{window.opens_on.month:02}"
 
 
 def _rows(bridge: Bridge, wanted: Iterable[Obligation], window: Window) -> Iterator[ObligationRow]:

@@ -15,6 +15,8 @@ from dscr_bridge.choosing import surely_nothing_sent
 from dscr_bridge.due import Act
 from dscr_bridge.errors import AlreadyAccepted, BridgeError, SubmissionRefused, WindowClosed
 from dscr_bridge.handing import keep_receipt, sheet_when_stuck, write_crib_sheet
+from dscr_bridge.late import Late
+from dscr_bridge.late import record as record_late
 from dscr_bridge.ledger import TAKEN, ObligationRow, ObligationState
 from dscr_bridge.ledger.states import Happened
 from dscr_bridge.opening import SOFTWARE, Bridge
@@ -54,10 +56,12 @@ def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
 
 
 def send(
-    bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, late: bool = False, correct: bool = False
+    bridge: Bridge, prepared: Prepared, *, approved_by: str | None = None, late: Late | None = None,
+    correct: bool = False,
 ) -> sending.Outcome:  # fmt: skip
     """Send a prepared return, or hand it to a person where there is no channel, and keep the receipt.
 
+    `late` allows it after the close; who wants that, and why, is recorded before anything goes.
     Raises ReturnHeld, IdentifierFound, and whatever `sending.send` raises; what was done by then is in the ledger.
     """
     if prepared.passed is None:
@@ -66,6 +70,8 @@ def send(
     require_nothing_personal(prepared)
     if correct or bridge.ledger.obligation(prepared.obligation).state not in TAKEN:  # else nothing will be sent
         freeze.require_as_it_began(bridge, prepared.obligation)
+        if late is not None:
+            record_late(bridge, prepared.obligation, late)
     if correct and not prepared.window.is_open(bridge.world.now()):
         raise WindowClosed(prepared.obligation.id, "a correction is taken inside the window only.", "Nothing was sent.",
                            "Write down what was wrong, and tell the Capacity Tracker support centre.")  # fmt: skip
@@ -77,8 +83,8 @@ def send(
                              obligation=prepared.obligation)  # fmt: skip
     channel = bridge.channel_for(prepared.obligation)
     if channel is None or (checked.checked.kind is Kind.NIL and not channel.capabilities.nil):
-        return _hand_out(bridge, prepared, checked, late, correct)
-    return send_by(bridge, prepared, channel, late=late, correct=correct)
+        return _hand_out(bridge, prepared, checked, late is not None, correct)
+    return send_by(bridge, prepared, channel, late=late is not None, correct=correct)
 
 
 def send_by(
@@ -105,6 +111,7 @@ def run_due(bridge: Bridge) -> datetime:
     Asking twice, late or from two processes does no harm: the ledger decides what was done already.
     """
     now, seen = bridge.world.now(), bridge.ledger.latest()
+    name_what_was_missed(bridge, now)
     questions = list(agenda.questions(bridge, now))
     acts = due.acts(questions, now)
     for one in acts[Act.MISS]:
@@ -120,6 +127,16 @@ def run_due(bridge: Bridge) -> datetime:
     catch_up(bridge, ((q.row, q.window) for q in questions))
     again = due.next_moment(questions, bridge.window(now), now)
     return again if nearing is None else min(again, nearing)
+
+
+def name_what_was_missed(bridge: Bridge, now: datetime) -> None:
+    """Record as missed what fell due while the bridge did not run at all; once for each window and process."""
+    month = bridge.window(now).month
+    if month not in bridge.looked_back:
+        for one in agenda.never_asked(bridge, now):
+            bridge.ledger.missed(one, "not_running")
+            _log.error("missed_unasked", location=one.location, care_type=one.care_type, window=one.window)
+        bridge.looked_back.add(month)
 
 
 def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from dscr_bridge import mapping
 from dscr_bridge.config import Provider
 from dscr_bridge.errors import ConfigError
+from dscr_bridge.late import Late
 from dscr_bridge.ledger import Decision, Declared
 from dscr_bridge.mistakes import nearest
 from dscr_bridge.opening import Bridge
@@ -56,6 +57,8 @@ def approve_edition(bridge: Bridge, *, by: str, provider: str | None, fingerprin
             yield bridge.ledger.decide(f"provider:{one.id}", "edition_approved", p, by=named(by),
                                        detail={"edition": edition.id, "fingerprint": p})  # fmt: skip
 
+MOST_WORDS = 500
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -71,6 +74,16 @@ class Seen:
         answers = ", ".join(self.answers)
         said = {"wording": self.wording, "answers": answers, "period": self.period, "seen_on": str(self.on)}
         return {key: value for key, value in said.items() if value}
+
+
+def late(*, by: str | None, reason: str | None) -> Late:
+    """Check a decision to send after the close: a named person, and why it was not sent in time."""
+    tidy = " ".join((reason or "").split())
+    if len(tidy.split()) < 2 or len(tidy) > MOST_WORDS or not tidy.isprintable():
+        raise refused("a late return needs the reason why it was not sent in time, in a few words.",
+                      f'Add --reason "..." (at most {MOST_WORDS} letters), and name no resident or member of staff.',
+                      "Nothing was sent.")  # fmt: skip
+    return Late(named(by or "", "Nothing was sent."), tidy)
 
 
 def _require_the_same_question(edition: mapping.Edition, chosen: Sequence[str], seen: Seen) -> None:
@@ -156,14 +169,14 @@ def _fitting(item: mapping.Item, value: str) -> str:
     return str(int(n)) if n == n.to_integral_value() else str(n)
 
 
-def named(by: str) -> str:
+def named(by: str, now: str = "Nothing was recorded.") -> str:
     """Tidy the name of who decides.  Raises ConfigError where there is none."""
     tidy = " ".join(by.split())
     if not 2 <= len(tidy) <= 120:
-        raise refused("a decision needs the name of the person who takes it.", 'Give --by "First Last".')
+        raise refused("a decision needs the name of the person who takes it.", 'Give --by "First Last".', now)
     return tidy
 
 
-def refused(what: str, remedy: str) -> ConfigError:
+def refused(what: str, remedy: str, now: str = "Nothing was recorded.") -> ConfigError:
     """Make the error for a decision that cannot be recorded."""
-    return ConfigError("Decision", what, "Nothing was recorded.", remedy)
+    return ConfigError("Decision", what, now, remedy)

@@ -74,6 +74,7 @@ class Bridge:
     tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
     _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # one, of this configuration
     receipted: dict[Obligation, datetime | None] = field(default_factory=dict)  # the change whose receipt is written
+    looked_back: set[str] = field(default_factory=set)  # windows from which it was seen that none before was forgotten
 
     @cached_property
     def receipt_key(self) -> "Ed25519PrivateKey | None":

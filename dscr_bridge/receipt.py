@@ -87,7 +87,7 @@ def _panel(receipt: Mapping[str, Any]) -> str:
 
 
 def _summary(receipt: Mapping[str, Any]) -> str:
-    by_hand = receipt["by_hand"] or {}
+    by_hand, late = receipt["by_hand"] or {}, receipt.get("late") or {}
     kind = KINDS.get(receipt["kind"], receipt["kind"])
     named = receipt["location_name"] and f"{receipt['location_name']} ({receipt['location']})"
     return listed([
@@ -100,6 +100,8 @@ def _summary(receipt: Mapping[str, Any]) -> str:
         ("Figures as at", _both(receipt["as_at"])),
         ("Sent", _both(receipt["sent"])),
         ("Received, by the receiver's clock", _both(receipt["received"])),
+        ("Sent after the close by", text(late.get("by", ""))),
+        ("Why it was late", text(late.get("reason", ""))),
         ("Entered by hand", _both(by_hand.get("entered"))),
         ("Entered by", text(by_hand.get("by", ""))),
         ("Reference", text(by_hand.get("reference", ""))),

@@ -62,7 +62,7 @@ STEP: Mapping[ObligationState, str] = {
     ObligationState.READY: "approve, or enter it by hand and confirm",
     ObligationState.HELD: "see why: preview",
     ObligationState.REFUSED: "see why: receipts",
-    ObligationState.MISSED: "evidence; supply it late: submit --late",
+    ObligationState.MISSED: "evidence; supply it late: submit --late, with the reason",
     ObligationState.ON_RECORD_LATE: "evidence, and write down why",
     ObligationState.WAITING: "nothing yet: it asks the source again",
     ObligationState.RETRYING: "nothing yet: it tries again",

@@ -90,7 +90,12 @@ def submit(
     by: Annotated[
         str | None, typer.Option(help="Your name: in review mode a named person approves each return.")
     ] = None,
-    late: Annotated[bool, typer.Option(help="Send although the window has closed; it is recorded as late.")] = False,
+    late: Annotated[
+        bool, typer.Option("--late", help="Send although the window has closed; it needs --by and --reason.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="With --late: why it was not sent in time; it stands on the receipt.")
+    ] = None,
     month: Annotated[
         str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
     ] = None,
@@ -101,13 +106,14 @@ def submit(
 ) -> None:
     """Pull, count, check and send now, and keep the receipts."""
     from dscr_bridge import bridge as flow
-    from dscr_bridge import show
+    from dscr_bridge import deciding, show
     from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
     from dscr_bridge.ledger import ObligationState
 
     console = show.console()
     failed: list[BridgeError] = []
     settled: list[AlreadyAccepted] = []
+    decided = deciding.late(by=by, reason=reason) if late else None
     with the_bridge() as bridge:
         if bridge.config.mode == "review" and not by:
             raise ReturnHeld("submit", "in review mode a named person approves each return.", "Nothing was sent.",
@@ -121,7 +127,7 @@ def submit(
             if one.passed is not None and not yes:
                 typer.confirm("Send this return?", abort=True)
             try:
-                outcome = flow.send(bridge, one, approved_by=by, late=late, correct=correct)
+                outcome = flow.send(bridge, one, approved_by=by, late=decided, correct=correct)
             except AlreadyAccepted as known:
                 settled.append(known)
             except BridgeError as refusal:

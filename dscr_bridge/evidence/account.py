@@ -172,6 +172,9 @@ def _why_not(case: Case) -> str:
         causes.append("it was handed out for entry by hand, and nobody confirmed the entry")
     if any(e.kind == "section_refused" for e in case.events):
         causes.append("the receiver refused it")
+    late = [e.body for e in case.events if e.kind == "decided" and e.body["kind"] == "sent_late"]
+    if late:
+        causes.append(f"{late[-1]['by']} had it sent after the close, and gave as the reason: {late[-1]['note']}")
     return "; ".join(causes)[:1].upper() + "; ".join(causes)[1:] + "." if causes else "The ledger names no cause."
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from dscr_bridge import agenda, due, log
+from dscr_bridge import bridge as flow
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.fleet.desk import Desk
 from dscr_bridge.ledger import ObligationState
@@ -50,6 +51,7 @@ def of_window(bridge: Bridge) -> Mapping[str, int]:
 def of_customer(bridge: Bridge) -> Mapping[str, timedelta]:
     """Give the turns of one customer, those first that are due first."""
     now = bridge.world.now()
+    flow.name_what_was_missed(bridge, now)
     coming: list[tuple[datetime, str]] = []
     for question in agenda.questions(bridge, now):
         if not due.is_over(question, now):

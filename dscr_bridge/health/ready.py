@@ -83,7 +83,7 @@ def _of_return(bridge: Bridge, row: ObligationRow, window: Window, now: datetime
         return None
     patience = timedelta(hours=bridge.config.before_close.escalate_hours)
     if row.state is ObligationState.MISSED:
-        return _blocked(row, "missed", "The window is over for it: keep the reason, and submit --late.")
+        return _blocked(row, "missed", "The window is over for it: submit --late with the reason.")
     if not window.is_open(now):
         return None
     if row.state in _WAITS_FOR_A_PERSON:

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Row, Table, func, select
 
 from dscr_bridge.errors import SubmissionUnknown
 from dscr_bridge.ledger import keeping, rows, schema, statements, verify
-from dscr_bridge.ledger.chain import START, link, sha256, stamp
+from dscr_bridge.ledger.chain import START, link, moment, sha256, stamp
 from dscr_bridge.ledger.commits import SharedCommits
 from dscr_bridge.ledger.driver import Driver
 from dscr_bridge.ledger.engine import broken, guarded, open_engine
 from dscr_bridge.ledger.projection import after
 from dscr_bridge.ledger.states import (
+    SETTLED,
     ClaimLost,
     Decision,
     Declared,
@@ -158,7 +159,8 @@ class Ledger:
         `chain` is a location id, or `provider:<id>` for what holds for all of its locations.  Kinds in use:
         edition_approved (key: edition, detail: fingerprint), item_verified, item_left_out, rule_accepted,
         reading_allowed (key: what may be read),
-        return_approved and return_held (with the obligation, whose state then changes).
+        return_approved and return_held (with the obligation, whose state then changes),
+        sent_late (with the obligation).
         """
         decision = Decision(chain, kind, key, by, self._now(), note, dict(detail or {}))
         text = rows.decision_text(decision)
@@ -283,6 +285,17 @@ class Ledger:
         chosen = select(c.location, c.care_type, c.window, c.state).where(c.window >= first, c.window <= last)
         return tuple((rows.obligation_of(r.location, r.care_type, r.window), ObligationState(r.state))
                      for r in self._all(chosen.order_by(c.window, c.location, c.care_type)))  # fmt: skip
+
+    def open_windows(self, first: str, before: str) -> tuple[str, ...]:
+        """Name the windows from `first` on and before another in which a return is neither settled nor missed."""
+        c, over = schema.obligations.c, [state.value for state in (*SETTLED, ObligationState.MISSED)]
+        chosen = select(c.window).where(c.window >= first, c.window < before, c.state.not_in(over))
+        return tuple(r.window for r in self._all(chosen.distinct().order_by(c.window)))
+
+    def begun(self) -> Mapping[str, datetime]:
+        """Say when the first event of each chain was written: since when the bridge has been in use for it."""
+        c = schema.events.c
+        return {r.chain: moment(r.at) for r in self._all(select(c.chain, c.at).where(c.n == 1))}
 
     def document(self, digest: str) -> bytes:
         """Give kept bytes by their SHA-256.  Raises KeyError when they were never kept or were expunged."""

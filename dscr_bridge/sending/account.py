@@ -74,7 +74,7 @@ def receipt_of(
         "as_at": _both(row.as_at), "sent": _both(row.sent_at),
         "received": _both(max((s.received_at for s in row.sections if s.received_at), default=None)),
         "clock_offset_seconds": _offset(events),
-        "by_hand": _by_hand(events),
+        "by_hand": _by_hand(events), "late": _late(events),
         "sections": [_section(s, ret, words) for s in row.sections] or _unsent_sections(ret, words),
         "warnings": [_warning(w, obligation, decided) for w in ret["warnings"]],
         "left_out": [_left_out(x, words, decided) for x in ret["left_out"]],
@@ -123,6 +123,13 @@ def _by_hand(events: tuple[Event, ...]) -> dict[str, Any] | None:
     entered_at = datetime.fromisoformat(body["entered_at"])
     return {"reference": body["reference"], "by": body["by"], "note": body["note"], "entered": _both(entered_at),
             "attached": body.get("attached")}
+
+
+def _late(events: tuple[Event, ...]) -> dict[str, Any] | None:
+    """Give who had it sent after the close, and why; none where it was not."""
+    decided = [e for e in events if e.kind == Happened.DECIDED and e.body["kind"] == "sent_late"]
+    return {"by": decided[-1].body["by"], "reason": decided[-1].body["note"], "at": _both(decided[-1].at)} if decided \
+        else None  # fmt: skip
 
 
 def _offset(events: tuple[Event, ...]) -> float | None:

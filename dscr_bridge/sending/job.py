@@ -134,7 +134,7 @@ def require_open(window: Window, now: datetime, obligation: Obligation, late: bo
     do = (
         "Wait until it opens."
         if early
-        else f"Send it late with `dscr-bridge submit --late --window {obligation.window}`."
+        else f'Send it late: dscr-bridge submit --late --window {obligation.window} --by "Your Name" --reason "..."'
     )
     raise WindowClosed(obligation.id, f"the reporting window {when}.", "Nothing was sent.", do)
 

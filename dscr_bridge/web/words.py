@@ -43,6 +43,7 @@ REASONS: Mapping[str, str] = {
     "source_down": "A source does not answer; the bridge asks again",
     "source_failed": "A source refused or could not be read: ask its supplier",
     "window_closed": "The window closed without an accepted return",
+    "not_running": "The bridge did not run while the window was open",
     "edited_by_person": "Somebody changed it on the platform: compare the two",
 }
 
@@ -86,7 +87,8 @@ HAPPENED: Mapping[str, str] = {
 DECIDED: Mapping[str, str] = {
     "edition_approved": "Definitions approved", "item_verified": "Question compared with the live notice",
     "item_left_out": "Question left out", "rule_accepted": "Warning accepted", "return_approved": "Return approved",
-    "return_held": "Return held", "paused": "Everything paused", "nil_stated": "Nothing to report, stated",
+    "return_held": "Return held", "sent_late": "Sending after the close", "paused": "Everything paused",
+    "nil_stated": "Nothing to report, stated",
     "unchanged_stated": "Nothing has changed, stated", "escalated": "Told one level higher",
     "rule_followed": "The rule for silence was followed", "by_hand_made": "The sheet for entry by hand was made",
     "window_began": "What the window is counted with was fixed",

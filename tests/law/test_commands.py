@@ -147,7 +147,8 @@ def test_nil_unchanged_and_correction_are_typed(typed):
     assert code == 0 and "awaiting confirmation" in out
     assert typed("confirm", ROSE, "--reference", "Saved 12:09", "--by", PERSON)[0] == 0
     assert "correction" in (typed.folder / "data" / "receipts" / f"{ROSE}-care_home-2026-11-r3.json").read_text("utf-8")
-    assert typed("submit", ROSE, "--yes", "--late", "--correct", "--window", "2026-11", clock="2026-11-20T12:00:00Z")[0] == 43
+    late = ("--late", "--by", PERSON, "--reason", "The rota was down", "--window", "2026-11")
+    assert typed("submit", ROSE, "--yes", *late, "--correct", clock="2026-11-20T12:00:00Z")[0] == 43
 
 
 def test_hold_pause_resume_and_override_are_typed(typed):

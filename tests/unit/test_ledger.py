@@ -517,3 +517,17 @@ def test_a_database_that_does_not_answer_is_said_so(clock):
     pytest.importorskip("psycopg")
     with pytest.raises(LedgerBroken, match="database reported an error"):
         open_ledger("postgresql+psycopg://bridge@127.0.0.1:1/x", lambda: clock.at)
+
+
+def test_windows_left_open_and_the_first_event_of_each_chain_are_known(ledger, clock):
+    assert (ledger.open_windows("2026-01", "2027-01"), ledger.begun()) == ((), {})
+    before = Obligation(ELM.location, ELM.care_type, "2026-10")
+    ledger.waiting(before, "source_down", START)
+    clock.at += timedelta(days=1)
+    ledger.waiting(ELM, "source_down", START)
+    ledger.waiting(ROSE, "source_down", START)
+    assert ledger.open_windows("2026-01", "2027-01") == ("2026-10", "2026-11")
+    assert ledger.open_windows("2026-01", "2026-11") == ("2026-10",) and ledger.open_windows("2026-11", "2026-11") == ()
+    ledger.missed(before)
+    assert ledger.open_windows("2026-01", "2026-12") == ("2026-11",)
+    assert ledger.begun() == {ELM.location: START, ROSE.location: START + timedelta(days=1)}
