@@ -22,7 +22,7 @@ from dscr_bridge.connector import load as load_connector
 from dscr_bridge.health import Blocker, Pulse, Readiness, metrics_text
 from dscr_bridge.sandbox import openapi
 from dscr_bridge.setup.schema import schema_text
-from dscr_bridge.web import api
+from dscr_bridge.web import api_document
 from dscr_bridge.window import window_at
 
 DOCS = Path(__file__).parent
@@ -33,7 +33,7 @@ def pages() -> dict[str, str]:
     """Give every generated page by its path below docs/."""
     written = {
         "receiver-contract.json": openapi.written().decode(),
-        "pages-api.json": api.written().decode(),
+        "pages-api.json": api_document.written().decode(),
         "config.schema.json": schema_text(),
         "reference/command-line.md": command_line(),
         "reference/configuration.md": configuration(),

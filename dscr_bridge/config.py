@@ -378,6 +378,9 @@ class Contact(_Part):
     to: Secret  # an Apprise address, for example mailtos://user:password@mail.example.org?to=jo@example.org
     left: date | None = None  # the first day on which this person does not work here any more; the drill speaks of it
     locations: tuple[str, ...] = ()  # CQC location ids; every location when left out
+    # the user name of an account of the pages: its letters then carry a link to the one return they are about, signed
+    # for this account, good for 72 hours, and open only behind a sign-in
+    account: Annotated[str, Field(max_length=120)] = ""
     away: tuple[Away, ...] = ()
 
 
@@ -690,6 +693,10 @@ def _across(config: Config) -> Iterator[Mistake]:
             known = set(ids) if wanted in contact.locations else {c.name for c in config.alerts.contact}
             if wanted not in known:
                 yield Mistake(f"alerts, contact {contact.name}", f'there is no "{wanted}"{nearest(wanted, known)}')
+    if any(c.account for c in config.alerts.contact):
+        pages = config.pages
+        if pages is None or pages.public_url is None or not pages.by_account:
+            yield Mistake("alerts, contact, account", "a link needs pages with public_url where people sign in.")
     used = {name for _, location in config.locations() for name in location.sources}
     for name in sorted(names - used):
         yield Mistake(f'source "{name}"', "no location uses it; add it to a location's sources or take it out.")

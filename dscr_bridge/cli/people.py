@@ -49,8 +49,8 @@ def serve(
 @app.command("open")
 def open_pages() -> None:
     """Print a fresh one-time address of the pages that run on this machine."""
+    from dscr_bridge import links
     from dscr_bridge.errors import ConfigError
-    from dscr_bridge.web import links
 
     with the_bridge() as bridge:
         try:
@@ -143,8 +143,8 @@ def list_accounts() -> None:
 @account_commands.command("link")
 def make_link(user: UserArg, location: LocationArg, care_type: CareTypeOpt = None) -> None:
     """Make a signed link to one return for an account; it lasts 72 hours and opens only behind a sign-in."""
+    from dscr_bridge import links
     from dscr_bridge.errors import ConfigError
-    from dscr_bridge.web import links
 
     with the_bridge() as bridge:
         (one, *_) = chosen(bridge, location, care_type)

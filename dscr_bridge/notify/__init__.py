@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dscr_bridge import log
-from dscr_bridge.config import Alerts, Contact, Provider
+from dscr_bridge.config import Contact, Provider
 from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.notify.incidents import notices
 from dscr_bridge.notify.ladder import quiet
 from dscr_bridge.notify.notice import Notice, Told
+from dscr_bridge.notify.way import way_to
 from dscr_bridge.opening import Bridge
 from dscr_bridge.window import LONDON
 
@@ -56,12 +57,13 @@ def tick(bridge: Bridge, carry: Carry | None = None) -> int:
         found = notices(bridge, provider, _told(bridge, provider), now)
         wanted = [n for n in found if n.urgent or not quiet(alerts, now)]
         if wanted:
-            sent += _tell(bridge, provider, letters(alerts, provider, wanted, now), carry or carried_by_apprise)
+            sent += _tell(bridge, provider, letters(bridge, provider, wanted, now), carry or carried_by_apprise)
     return sent
 
 
-def letters(alerts: Alerts, provider: Provider, wanted: Sequence[Notice], now: datetime) -> list[Letter]:
+def letters(bridge: Bridge, provider: Provider, wanted: Sequence[Notice], now: datetime) -> list[Letter]:
     """Write who gets what: each by the one who must act, several at once as one, cover for those who are away."""
+    alerts = bridge.config.alerts
     mine: dict[str, list[Notice]] = {}
     by_name = {c.name: c for c in alerts.contact}
     for contact in alerts.contact:
@@ -73,9 +75,10 @@ def letters(alerts: Alerts, provider: Provider, wanted: Sequence[Notice], now: d
                     mine[there.name].append(notice)
     made = []
     for name, its in mine.items():
-        one = its[0]
-        alone = Letter(by_name[name], one.subject, one.text, (one,))
-        made.append(alone if len(its) == 1 else _together(by_name[name], provider, its))
+        contact = by_name[name]
+        in_full = {n.key: f"{n.text}{way_to(bridge, contact, n, now)}" for n in its[:IN_FULL]}
+        alone = Letter(contact, its[0].subject, in_full[its[0].key], (its[0],))
+        made.append(alone if len(its) == 1 else _together(contact, provider, its, in_full))
     return made
 
 
@@ -137,11 +140,11 @@ def _told(bridge: Bridge, provider: Provider) -> Mapping[str, Told]:
     return {d.key: Told(d.detail["step"], d.at) for d in kept}
 
 
-def _together(contact: Contact, provider: Provider, its: Sequence[Notice]) -> Letter:
+def _together(contact: Contact, provider: Provider, its: Sequence[Notice], in_full: Mapping[str, str]) -> Letter:
     """Put many notices into one letter, the urgent ones first."""
     ordered = sorted(its, key=lambda n: (not n.urgent, n.subject))
     if len(ordered) <= IN_FULL:
-        lines = [f"{n.subject}\n\n{n.text}\n" for n in ordered]
+        lines = [f"{n.subject}\n\n{in_full[n.key]}\n" for n in ordered]
     else:
         lines = [f"* {n.subject}\n  {n.next_step}" for n in ordered[:200]]
     if len(ordered) > 200:

@@ -75,8 +75,7 @@ def _of_return(
     grave = rung.split(" #")[0] in _GRAVE or cause.word in ("missed", "late", "refused")
     roles = cause.roles | ({MANAGER, GROUP} if grave else frozenset()) | ({MANAGER} if rung else frozenset())
     rest = f" Left until the close: {left(window, by, now)}." if now < window.closes_at else ""
-    page = _page(bridge, obligation)
-    yield _notice(obligation, step, cause.word, roles, grave, name, cause.step, f"{cause.says}{rest}{page}", cause.ask)
+    yield _notice(obligation, step, cause.word, roles, grave, name, cause.step, f"{cause.says}{rest}", cause.ask)
 
 
 def _of_provider(
@@ -151,14 +150,6 @@ def _notice(
     whom = contact(ask)
     text = f"{says}\n\nNext step: {next_step}" + (f"\n\nWhom to ask: {whom}" if whom else "")
     return Notice(obligation.id, step, kind, roles, urgent, subject, next_step, text, (obligation.id,))
-
-
-def _page(bridge: Bridge, obligation: Obligation) -> str:
-    """Give the address of the return's own page, where people reach the pages by one; signing in comes first."""
-    pages = bridge.config.pages
-    if pages is None or pages.public_url is None:
-        return ""
-    return f"\n\nIts page: {pages.public_url}/location/{obligation.location}/{obligation.care_type.value}/"
 
 
 def _owed(location: Location, window: Window) -> Iterator[Obligation]:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from dscr_bridge import links
 from dscr_bridge.config import Config
-from dscr_bridge.web import links
 from dscr_bridge.web.accounts import Account, Accounts, Role
 
 TRIES = 5  # wrong passwords for one user name, before it waits

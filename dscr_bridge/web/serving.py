@@ -7,11 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge import log, paper, threaded
+from dscr_bridge import links, log, paper, threaded
 from dscr_bridge.config import Pages
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.opening import Bridge
-from dscr_bridge.web import links
 from dscr_bridge.web.access import Door
 from dscr_bridge.web.accounts import Accounts
 from dscr_bridge.web.desk import Desk, Latest

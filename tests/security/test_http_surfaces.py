@@ -15,7 +15,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from dscr_bridge.sandbox import receiver, registry
-from dscr_bridge.web import api
+from dscr_bridge.web import api_document
 from dscr_bridge.web.accounts import Account, Role, hashed, new_key
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
@@ -61,6 +61,6 @@ def test_the_local_api_keeps_its_contract_whatever_it_is_asked(role: Role, tmp_p
         standing = "nominated individual" if role is Role.APPROVER else ""
         changed, key = new_key(Account("jo", "Jo Example", role, hashed("a long password of mine"), standing, "", ()))
         site.desk.accounts.put(changed)
-        schema = schemathesis.openapi.from_dict(api.openapi())
+        schema = schemathesis.openapi.from_dict(api_document.openapi())
         assert ask_everything(schema, lambda: {"Authorization": f"Bearer {key}"}, base_url=site.address) >= 5
         site.bridge.ledger.require_sound()

@@ -43,10 +43,13 @@ class Clock:
         return World(now=lambda: self.at, sleep=lambda _: None, random_bytes=self.chance.randbytes, simulated=True)
 
 
-def installation(folder: Path, pages: Pages | None = None) -> Config:
-    """Write the four synthetic homes in review mode, entered by hand, and load their configuration."""
+def installation(folder: Path, pages: Pages | None = None, receiver_url: str | None = None) -> Config:
+    """Write the four synthetic homes in review mode, entered by hand, and load their configuration.
+
+    With a receiver they go to it by themselves.
+    """
     expected = _homes()
-    path = settings.write_settings(folder, expected, mode="review")
+    path = settings.write_settings(folder, expected, mode="automatic" if receiver_url else "review", receiver_url=receiver_url)
     loaded = configuration.load(path)
     (folder / "expected.json").write_text(json.dumps([[h.location, [[d.item, d.value, d.bed_type] for d in h.declared]] for h in expected.homes]))
     return loaded.model_copy(update={"pages": pages or Pages(port=0)})

@@ -15,14 +15,19 @@ from typing import Any
 import httpx
 import pytest
 from installed import ELM, RIVER, ROSE, WILLOWS, Clock, declared, installation
+from test_hostile_visitors import PASSWORD, account, client_of, csrf
 
-from dscr_bridge import acting, notify
+from dscr_bridge import acting, deciding, notify
 from dscr_bridge import bridge as flow
 from dscr_bridge.config import Alerts, Away, Calendar, Certificate, Config, Contact, Pages, Secret
+from dscr_bridge.config import _across as across
 from dscr_bridge.notify import carry as carrying
 from dscr_bridge.notify import ladder
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.returns import CareType, LocationId, Obligation
+from dscr_bridge.sandbox import processes
+from dscr_bridge.web.accounts import Accounts, Role
+from dscr_bridge.web.serving import accounts_file
 from dscr_bridge.window import named_window
 from dscr_bridge.world import World
 
@@ -196,6 +201,31 @@ def test_what_was_told_as_trouble_is_told_as_done_and_the_month_ends_with_a_cert
     assert any("every November 2026 return is done" in s + t for _, _, s, t in kept.letters)
 
 
+def test_a_receipt_is_told_once_to_the_manager_where_nothing_had_been_wrong(tmp_path: Path) -> None:
+    clock = Clock()
+    kept = Kept(clock=clock)
+    with processes.start("receiver", tmp_path / "receiver", clock=clock.at) as receiver:
+        config = installation(tmp_path / "work", receiver_url=receiver.url)
+        config = told(config, contact(tmp_path, "Jo", "manager", 9, ROSE), contact(tmp_path, "Gil", "group", 9))
+        with opened(config, clock.world()) as bridge:
+            notify.tick(bridge, kept)  # the window is open
+            declared(bridge, tmp_path / "work")
+            deciding.verify_items(bridge, "all", by="Sam Example", leave_out=None, provider=None)
+            list(deciding.approve_edition(bridge, by="Sam Example", provider=None, fingerprint=None))
+            rose = Obligation(LocationId(ROSE), CareType.CARE_HOME, "2026-11")
+            (prepared,) = flow.prepare(bridge, [rose])
+            flow.send(bridge, prepared)
+            kept.letters.clear()
+            notify.tick(bridge, kept)
+            assert [(name, subject) for _, name, subject, _ in kept.letters] == [("Jo", "Rose Cottage, care home, November 2026")]
+            text = kept.letters[0][3]
+            assert "It was sent, accepted and read back: it is on record." in text and "Nothing is left to do." in text
+            assert not re.search(r"\b\d+ (?:residents|beds|staff)", text)
+            clock.at += timedelta(hours=30)
+            notify.tick(bridge, kept)
+            assert not [1 for _, _, subject, _ in kept.letters[1:] if subject.startswith("Rose Cottage")]
+
+
 def test_a_letter_that_reached_nobody_is_tried_again_and_cover_stands_in(tmp_path: Path) -> None:
     clock = Clock(at=datetime(2026, 11, 9, 11, tzinfo=UTC))
     kept = Kept(clock=clock, down=True)
@@ -280,6 +310,56 @@ def test_a_stale_source_is_told_to_the_supplier_with_the_page_where_people_reach
     text = kept.letters[0][3]
     assert "A source is stale" in text and "the supplier of the source" in text
     assert f"https://pages.example.org/location/{ELM}/care_home/" in text
+
+
+def test_a_manager_who_never_comes_by_gets_a_link_and_approves_by_it(serve: Any, tmp_path: Path, caplog: Any) -> None:
+    """From the letter to the approval: the link is Jo's, for one return, for 72 hours, and behind the sign-in."""
+    folder = tmp_path.parent / f"{tmp_path.name}-addresses"
+    folder.mkdir()
+    jo = contact(folder, "Jo", "manager", 9, ELM).model_copy(update={"account": "jo"})
+    pages = Pages(port=0, login="accounts", public_url="https://pages.example.org")
+    ivy = contact(folder, "Ivy", "supplier", 9)
+
+    def with_jo(config: Config) -> Config:
+        Accounts(accounts_file(config.data_folder)).put(account("jo", Role.APPROVER, standing="registered manager"))
+        return told(config, jo, ivy).model_copy(update={"pages": pages})
+
+    site = serve(None, with_jo)
+    kept = Kept(clock=site.clock)
+    caplog.set_level("DEBUG")
+    site.bridge.ledger.held(Obligation(LocationId(ELM), CareType.CARE_HOME, "2026-11"), "check_failed", ["required_absent"])
+    notify.tick(site.bridge, kept)
+    (letter,) = [text for _, name, _, text in kept.letters if name == "Jo"]
+    (link,) = re.findall(r"https://pages.example.org(/return/\S+)", letter)
+    assert "works until Thursday 12 November, 10:35" in letter
+    assert not any("/return/" in text for _, name, _, text in kept.letters if name == "Ivy")
+
+    client = client_of(site)
+    away = {"base_url": "https://pages.example.org"}
+    form = client.get(link, **away)
+    assert form.status_code == 200 and b"Elm Court" not in form.data
+    entered = client.post("/sign-in", data={"csrf": csrf(form), "user": "jo", "password": PASSWORD, "link": link.rpartition("/")[2]}, **away)
+    month = client.get(entered.headers["Location"], **away)
+    assert b"Elm Court" in month.data
+    here = f"/location/{ELM}/care_home"
+    page = client.post(f"{here}/month", data={"csrf": csrf(month), "ch_visiting_accommodated": "yes"}, follow_redirects=True, **away)
+    figures = re.search(rb'name="figures" value="([0-9a-f]{64})"', page.data)
+    assert figures
+    done = client.post(f"{here}/approve", data={"csrf": csrf(page), "figures": figures[1].decode()}, follow_redirects=True, **away)
+    assert b"Approved. It now stands at" in done.data
+    assert client.get(f"/location/{ROSE}/care_home/", **away).status_code == 404
+    token = link.rpartition("/")[2]
+    assert token not in caplog.text + str(site.bridge.ledger.decided("told")) + "".join(str(r.__dict__) for r in caplog.records)
+    assert not any(token.encode() in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+    site.clock.at += timedelta(hours=72, seconds=2)
+    assert client_of(site).get(link, **away).status_code == 403
+
+
+def test_links_in_letters_need_pages_where_people_sign_in(tmp_path: Path) -> None:
+    with_account = contact(tmp_path, "Jo", "manager", 9).model_copy(update={"account": "jo"})
+    for pages, wrong in ((None, 1), (Pages(port=0), 1), (Pages(login="accounts", public_url="https://pages.example.org"), 0)):
+        config = told(installation(tmp_path), with_account).model_copy(update={"pages": pages})
+        assert len([m for m in across(config) if "account" in m.where]) == wrong
 
 
 def test_the_dead_mans_address_is_called_while_all_is_well(tmp_path: Path) -> None:

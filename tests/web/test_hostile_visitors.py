@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 from flask.testing import FlaskClient
-from installed import ELM, RIVER, ROSE, Site, declared
+from installed import ELM, RIVER, ROSE, WILLOWS, Site, declared
 
-from dscr_bridge import acting
+from dscr_bridge import acting, links
 from dscr_bridge.config import Config, Pages
 from dscr_bridge.returns import CareType, LocationId, Obligation
-from dscr_bridge.web import access, links
+from dscr_bridge.web import access
 from dscr_bridge.web.accounts import Account, Role, hashed, new_key
 from dscr_bridge.web.app import make_app
 
@@ -290,7 +290,11 @@ def test_the_api_reads_for_a_supplier_and_approves_for_a_person_of_the_provider_
     counted = ask("sup", "POST", f"/returns/{ELM}/care_home/count").json
     assert counted["can_go"] and len(counted["figures_sha256"]) == 64
     exact = {"figures_sha256": counted["figures_sha256"]}
-    for act, body in (("approve", exact), ("hold", {"note": "x"}), ("accept", {"rule": "jump", "note": "x"})):
+    for act, body in (
+        ("approve", exact), ("hold", {"note": "x"}), ("accept", {"rule": "jump", "note": "x"}), ("unchanged", {}),
+        ("declare", {"item": "ch_beds_occupied", "value": 1}), ("nil", {"reason": "paused", "looked_at": "x"}),
+        ("confirm", {"reference": "x"}),
+    ):  # fmt: skip
         assert ask("sup", "POST", f"/returns/{ELM}/care_home/{act}", json=body).status_code == 403
     assert ask("jo", "POST", f"/returns/{ELM}/care_home/approve", json={"figures_sha256": "0" * 64}).status_code == 409
     assert ask("jo", "POST", f"/returns/{ELM}/care_home/approve", data="{bad").status_code == 400
@@ -301,6 +305,38 @@ def test_the_api_reads_for_a_supplier_and_approves_for_a_person_of_the_provider_
     keys["sup"] = "a wrong key that is long enough"
     answers = [ask("sup", "GET", "/status").status_code for _ in range(access.TRIES_FROM_ONE_ADDRESS + 1)]
     assert answers[0] == 401 and answers[-1] == 429
+
+
+def test_every_act_of_the_pages_can_be_done_by_the_api_in_the_name_of_its_key(serve: Any) -> None:
+    site = serve()
+    jo, key = new_key(account("jo", Role.APPROVER, standing="nominated individual"))
+    site.desk.accounts.put(jo)
+    client = client_of(site)
+
+    def ask(path: str, **body: Any) -> Any:
+        # A forged form can bring a cookie along, never this header: so no token is asked for here.
+        return client.post(f"/api/v1/returns/{path}", json=body, headers={"Authorization": f"Bearer {key}"})
+
+    elm, willows = f"{ELM}/care_home", f"{WILLOWS}/home_care"
+    assert client.post(f"/api/v1/returns/{elm}/declare", json={"item": "ch_beds_occupied", "value": 1}).status_code == 401
+    assert ask(f"{elm}/declare", item="hc_service_users", value=1).status_code == 404
+    assert ask(f"{elm}/declare", item="ch_beds_occupied", value="many").status_code == 409
+    assert ask(f"{elm}/declare", item="ch_beds_occupied", value=1, until="2026-11-01T00:00:00Z").status_code == 400
+    assert ask(f"{elm}/declare", item="ch_beds_occupied", value=1, until="2026-12-01").status_code == 400  # no zone
+    said = ask(f"{elm}/declare", item="ch_visiting_accommodated", value="yes", until="2026-12-01T00:00:00Z").json
+    assert next(f for f in said["figures"] if f["item"] == "ch_visiting_accommodated")["value"] == "yes"
+    assert ask(f"{elm}/unchanged").json["can_go"]
+    assert ask(f"{elm}/hold", note="The whiteboard says something else").json["standing"]["state"] == "held"
+    assert ask(f"{elm}/confirm", reference="").status_code == 400
+    done = ask(f"{elm}/confirm", reference="Saved 10:34", entered_at="2026-11-09T10:34:00Z").json
+    assert done["standing"]["state"] == "confirmed_by_hand"
+    assert ask(f"{willows}/nil", reason="paused", looked_at="The rota of this week").status_code == 409  # there are people
+    nil = ask(f"{willows}/nil", reason="no_duty", looked_at="The letter of our adviser").json
+    assert nil["standing"]["reason"] == "awaiting_confirmation"
+    chains = [site.bridge.ledger.events(one) for one in (ELM, WILLOWS)]
+    who = {e.body["by"] for events in chains for e in events if "by" in e.body}
+    assert who - {"dscr-bridge"} == {"Name of jo (nominated individual)"}
+    assert "Set-Cookie" not in client.get("/api/v1/status", headers={"Authorization": f"Bearer {key}"}).headers
 
 
 def test_figures_that_changed_since_they_were_seen_are_not_approved(serve: Any) -> None:
