@@ -38,6 +38,8 @@ SAID: Mapping[str, str] = {
     "decided": "A person decided",
     "declared": "A person stated a figure",
 }
+# What the provider's chain holds beside decisions: who was told, and who came to look.
+_NO_DECISION = ("told", "signed_in")
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def _all_decisions(case: Case) -> list[Event]:
     """Give the decisions that bear on this return: its location's and its provider's, up to now."""
     location = case.bridge.ledger.events(case.obligation.location)
     provider = case.bridge.ledger.events(f"provider:{case.provider_id}")
-    chosen = [e for e in (*location, *provider) if e.kind == "decided" and e.body["kind"] != "told"]
+    chosen = [e for e in (*location, *provider) if e.kind == "decided" and e.body["kind"] not in _NO_DECISION]
     return sorted((e for e in chosen if _concerns(case, e)), key=lambda e: e.at)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 
 from dscr_bridge import links, log
-from dscr_bridge.errors import ConfigError
+from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.web.access import Person, person_of
 from dscr_bridge.web.accounts import STANDINGS, Account, Role
 from dscr_bridge.web.app import cookie_name, set_cookie, the_desk
+from dscr_bridge.web.desk import Desk
 
 pages = Blueprint("door", __name__)
 _log = log.room("pages")
@@ -84,7 +85,7 @@ def _by_token() -> Any:
     if not desk.door.use(form.get("token", "")):
         return _form("sign_in_here.html", 403, token="", good=False, standings=STANDINGS)
     role, standing = _ON_THIS_MACHINE[acts_as]
-    return _enter(Person(name, role, standing, delegated_by if acts_as == "delegate" else ""), "/")
+    return _enter(Person(name, role, standing, delegated_by if acts_as == "delegate" else ""), "/", "one-time address")
 
 
 def _by_password() -> Any:
@@ -108,7 +109,7 @@ def enter_by_account(account: Account, link: str, then: str) -> Response:
     desk = the_desk()
     person = person_of(account, desk.bridge.config)
     if not link:
-        return _enter(person, then, account)
+        return _enter(person, then, "sign-on" if desk.sign_on else "password", account)
     found = links.read(desk.link_key, link, desk.now())
     if found is None or found[0] != account.user:
         abort(403, "This link is not for this account.")
@@ -116,12 +117,27 @@ def enter_by_account(account: Account, link: str, then: str) -> Response:
     if not known:
         raise ConfigError("Link", "this location is not this account's.", "Nothing was shown.", "Ask for a new link.")
     month = url_for("returns.month_page", location_id=found[1], care_type=found[2])
-    return _enter(replace(person, scope=(found[1],)), month, account)
+    return _enter(replace(person, scope=(found[1],)), month, "signed link", account)
 
 
-def _enter(person: Person, then: str, account: Account | None = None) -> Response:
+def _note(desk: Desk, person: Person, way: str) -> None:
+    """Put who came in, as what and how, into the audit trail of every provider that this person can see."""
+    try:
+        with desk.bridge.ledger.together():
+            for provider in sorted({p.id for p, _ in desk.locations(person)}):
+                desk.bridge.ledger.decide(
+                    f"provider:{provider}", "signed_in", person.user or person.name, by=person.signs_as,
+                    detail={"role": person.role.value, "way": way},
+                )  # fmt: skip
+    except BridgeError as failure:
+        # A ledger that takes nothing is just what somebody may have come to look at.
+        _log.error("sign_in_not_noted", error=type(failure).__name__)
+
+
+def _enter(person: Person, then: str, way: str, account: Account | None = None) -> Response:
     desk = the_desk()
     session = desk.door.let_in(person, account)
+    _note(desk, person, way)
     _log.info("signed_in", mode=person.role.value)
     response = make_response(redirect(then, 303))
     set_cookie(response, desk, cookie_name(desk), session.id)

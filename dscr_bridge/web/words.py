@@ -97,6 +97,7 @@ DECIDED: Mapping[str, str] = {
     "supply_owed": "Figures to supply after a notice",
     "drilled": "Drill run", "assured": "Assurance documents made",
     "told": "People were told", "case": "Enforcement case noted", "contacts_confirmed": "Contacts confirmed",
+    "signed_in": "Signed in",
 }  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def test_the_one_time_address_works_once_and_runs_out(serve: Any) -> None:
 
 def test_no_form_is_taken_that_these_pages_did_not_make(serve: Any) -> None:
     site = serve()
-    client = in_by_token(site)
+    client, before = in_by_token(site), site.bridge.ledger.latest()
     token = csrf(client.get("/"))
     for path in EVERY_ACT:
         assert client.post(path, data={}).status_code == 403, path
@@ -101,7 +101,7 @@ def test_no_form_is_taken_that_these_pages_did_not_make(serve: Any) -> None:
         assert client.post(path, data={"csrf": token}, headers={"Origin": "https://evil.example"}).status_code == 403, path
         assert client.post(path, data={"csrf": token}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403, path
         assert client.get(path).status_code in (405, 200, 404), path
-    assert site.bridge.ledger.latest() == 0
+    assert site.bridge.ledger.latest() == before
     other = in_by_token(site)
     assert client.post(f"{HOME}/pause", data={"csrf": csrf(other.get("/")), "on": "yes", "note": "x"}).status_code == 403
 
@@ -136,16 +136,31 @@ def test_a_session_ends_by_itself_and_is_never_given_by_a_visitor(serve: Any) ->
     assert any(c.startswith("__Host-dscr-bridge=") and "Secure" in c for c in answer.headers.getlist("Set-Cookie"))
 
 
+def test_who_came_in_as_what_and_how_stands_in_the_audit_trail(serve: Any) -> None:
+    site = with_accounts(serve, account("jo", Role.APPROVER, standing="registered manager"), account("rose", Role.VIEWER, ROSE))
+    in_by_password(client_of(site), "rose")
+    client = client_of(site)
+    in_by_password(client, "jo", "wrong password")
+    in_by_password(client, "jo")
+    provider, other = (f"provider:{p.id}" for p in site.bridge.config.provider)
+    noted = {one: [(d.body["by"], d.body["detail"]) for d in site.bridge.ledger.events(one)] for one in (provider, other)}
+    jo = ("Name of jo (registered manager)", {"role": "approver", "way": "password"})
+    mine, others = sorted(noted.values(), key=len, reverse=True)
+    assert mine == [("Name of rose", {"role": "viewer", "way": "password"}), jo] and others == [jo]
+    page = client.get(f"/audit?of={provider}").data
+    assert b"Signed in" in page and b"Name of jo (registered manager)" in page
+
+
 @pytest.mark.parametrize("acts_as", ["supplier", "viewer"])
 def test_a_supplier_or_an_auditor_can_decide_nothing(serve: Any, acts_as: str) -> None:
     site = serve()
-    client = in_by_token(site, acts_as)
+    client, before = in_by_token(site, acts_as), site.bridge.ledger.latest()
     token = csrf(client.get("/"))
     for path in EVERY_ACT:
         answer = client.post(path, data={"csrf": token, "note": "x", "on": "yes", "reason": "no_staff", "reference": "r"})
         assert answer.status_code == 403, path
         assert b"Only a named person of the provider" in answer.data
-    assert site.bridge.ledger.latest() == 0
+    assert site.bridge.ledger.latest() == before
     assert client.post("/sources/drill", data={"csrf": token}).status_code == (403 if acts_as == "viewer" else 303)
     assert b"Approve and send" not in client.get(HOME + "/").data
 

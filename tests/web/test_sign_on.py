@@ -18,9 +18,10 @@ from installed import ELM, NOW, ROSE, Clock, Site
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
-from dscr_bridge import links, serving
+from dscr_bridge import links
 from dscr_bridge.config import Config, OpenId, Pages, Secret
 from dscr_bridge.errors import SourceRefused, SourceUnavailable
+from dscr_bridge.web import serving
 from dscr_bridge.web.accounts import Account, Accounts, Role
 from dscr_bridge.web.openid import LASTS, SignOn
 from dscr_bridge.world import World
