@@ -28,10 +28,11 @@ prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of conti
 		tests/unit/test_faults_on_the_wire.py tests/unit/test_partial_readings.py tests/unit/test_flat_memory.py tests/unit/test_views_agreement.py \
 		tests/web/test_every_page.py
 
-lint: $(VENV)/test.stamp  ## Check style, types and the direction of imports
+lint: $(VENV)/test.stamp  ## Check style, types, the direction of imports and the container file
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Containerfile
 
 site: docs  ## Build the documentation site into site/; every link is checked
 	@$(BIN)/mkdocs build --quiet

@@ -94,6 +94,7 @@ def in_words(part: str) -> str:
     """Say what changed, for example `connector:rota` as `the connector of rota`."""
     kind, _, name = part.partition(":")
     return {
+        "software": "the version of dscr-bridge",
         "definitions": "the definitions",
         "settings": "the location's settings",
         "connector": f"the connector of {name}",

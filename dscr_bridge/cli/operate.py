@@ -31,12 +31,15 @@ def run_until(stopping: "Stopping") -> None:
     from dataclasses import replace
 
     from dscr_bridge import daemon
-    from dscr_bridge.cli.app import load_config
+    from dscr_bridge.cli.app import load_config, options
+    from dscr_bridge.doctor.rights import checked_at_start
     from dscr_bridge.health.pulse import Pulse
     from dscr_bridge.opening import opened
     from dscr_bridge.service.watchdog import watched
 
     config = load_config(keeps_running=True)
+    for one in checked_at_start(config, options.config):
+        typer.echo(f"Rights of files: {one.says} ({one.what}). {one.do}", err=True)
     world = replace(the_world(), sleep=stopping.sleep)
     # A bulk export may be made for so long, and everything else of a question takes its time too.
     pulse = Pulse(60.0 * (max((s.limits.export_minutes for s in config.source), default=0) + 60))

@@ -1,13 +1,19 @@
 """The daemon asks, waits as long as it was told, outlives a fault, and stops cleanly."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from dscr_bridge import daemon
 from dscr_bridge.errors import SourceUnavailable
+
+ROOT = Path(__file__).parents[2]
 
 
 def now() -> datetime:
@@ -117,3 +123,33 @@ def test_a_clock_that_is_put_back_two_days_does_not_lengthen_the_wait(monkeypatc
     stopping.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def started(config: Path) -> "subprocess.CompletedProcess[str]":
+    """Start the service and tell it to stop as soon as it has said that it waits."""
+    with subprocess.Popen([sys.executable, "-m", "dscr_bridge", "--config", str(config), "run"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "daemon.waiting_until" in line:
+                process.terminate()
+        return subprocess.CompletedProcess([], process.wait(120), "", said)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of files are otherwise there")
+def test_rights_of_files_are_looked_at_when_the_service_starts(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('data_folder = "data"\nlog = "json"\n[[source]]\nname = "a"\nconnector = "staff-csv"\nfolder = "."\n[[provider]]\n'
+                      'id = "1-1000000101"\nname = "Made-up"\n[[provider.location]]\nid = "1-1000000001"\nname = "Rose House"\n'
+                      'care_types = ["care_home"]\nsources = ["a"]\n')  # fmt: skip
+    (tmp_path / "data").mkdir(mode=0o755)
+    loose = started(config)
+    assert loose.returncode == 0 and '"kind": "data_folder"' in loose.stderr and "chmod 700" in loose.stderr
+    (tmp_path / "data").chmod(0o700)
+    kept = started(config)
+    assert kept.returncode == 0 and "rights_too_wide" not in kept.stderr
+    config.chmod(0o666)
+    refused = started(config)
+    assert refused.returncode == 10 and "anybody on this machine can change it" in refused.stderr and "chmod o-w" in refused.stderr
