@@ -10,7 +10,7 @@ from importlib.resources import files
 from dscr_bridge.assemble.choosing import Choices
 from dscr_bridge.assemble.entry import Entry, Setting, row_of, takes_the_rest
 from dscr_bridge.assemble.people import group_people
-from dscr_bridge.tables import RECORDS, Records, Waist
+from dscr_bridge.tables import RECORDS, Records, Waist, add_rows
 
 _SETUP = """
 CREATE TEMP TABLE rule (as_at, week_ago, year_ago);
@@ -87,11 +87,8 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
     for table in RECORDS.values():
         columns = ", ".join(f'"{name}"' for name in table.names)
         db.execute(f'CREATE TEMP TABLE "r_{table.name}" (src, {columns})')
-        marks = ", ".join("?" * len(table.names))
         for one in records:
-            # Names and the number are this module's own.
-            db.executemany(f'INSERT INTO "r_{table.name}" VALUES ({number[one.source]}, {marks})',  # noqa: S608
-                           one.rows.get(table.name, ()))
+            add_rows(db, f"r_{table.name}", one.rows.get(table.name, ()), before=f"{number[one.source]}, ")
     db.execute("COMMIT")
     db.execute("CREATE INDEX temp.r_organisation_key ON r_organisation (organisation_key, src)")
     db.execute("CREATE INDEX temp.r_person_key ON r_person (person_key)")
