@@ -32,6 +32,7 @@ def view_sources(
             convert=converters(view.columns, view.resource, decoding, {**codes, **connector.codes}, findings),
             needed=frozenset(c.name for c in RECORDS[view.table].columns if c.needed),
             layout=RECORDS[view.table].names,
+            dated="latest" if view.table == "dose" else "",
             found_in=str(connector.path),
         )
         for view in connector.views

@@ -125,13 +125,13 @@ def _dated(kind: Kind, decoding: Decoding, note: Note, order: DateOrder) -> Conv
 def _keyed(decoding: Decoding, scope: str) -> Converter:
     if not scope:
         raise ValueError("a key column needs a scope")
-    token, realm = decoding.keys.token, decoding.realm(scope)
+    key = decoding.keys.of(scope, decoding.realm(scope))
 
     def convert(raw: Any) -> Cell:
         if type(raw) is not str:
             raise BadValue("bad_type")
         tidy = raw.strip()
-        return token(scope, realm, tidy) if tidy else None
+        return key(tidy) if tidy else None
 
     return _noting_rooms(convert, decoding.rooms) if scope == "place" and decoding.rooms is not None else convert
 
@@ -146,7 +146,7 @@ def _noting_rooms(convert: Converter, rooms: RoomLabels) -> Converter:
 
 
 def _number_key(decoding: Decoding, note: Note) -> Converter:
-    token = decoding.keys.token
+    key = decoding.keys.of("nhs-number", "")
 
     def convert(raw: Any) -> Cell:
         number = _nhs_number(raw)
@@ -154,7 +154,7 @@ def _number_key(decoding: Decoding, note: Note) -> Converter:
             raise BadValue("bad_nhs_number")
         if number.placeholder:
             note("nhs_number_placeholder")
-        return token("nhs-number", "", number.digits)
+        return key(number.digits)
 
     return convert
 

@@ -7,6 +7,7 @@ at once, the chance that any two agree is one in ninety thousand.
 """
 
 import hashlib
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from dscr_bridge.tables import Cell
 _RUN_KEY_BYTES = 32
 _KEY_BYTES = 8
 BETWEEN_PARTS = "\x1f"  # joins the parts of an identifier so that no two sets of parts give one text
+_number = struct.Struct(">q").unpack
 
 
 class Tokens(Protocol):
@@ -26,6 +28,10 @@ class Tokens(Protocol):
 
     def token(self, scope: str, realm: str, value: str, /) -> Cell:
         """Give the key of `value`, which names a `scope` (person, worker, Encounter) within `realm` (a source)."""
+        ...
+
+    def of(self, scope: str, realm: str, /) -> Callable[[str], Cell]:
+        """Give `token` for one scope and realm."""
         ...
 
 
@@ -37,20 +43,35 @@ class Keys:
         if len(run_key) != _RUN_KEY_BYTES:
             raise ValueError(f"a run key has {_RUN_KEY_BYTES} bytes")
         self._empty = hashlib.blake2b(key=run_key, digest_size=_KEY_BYTES)
-        self._begun: dict[tuple[str, str], hashlib.blake2b] = {}
+        self._made: dict[tuple[str, str], Callable[[str], int]] = {}
 
     def token(self, scope: str, realm: str, value: str, /) -> int:
         """Give the key of `scope|realm|value`; scope and realm are words of the program or the configuration."""
-        begun = self._begun.get((scope, realm))
-        if begun is None:
-            begun = self._begun[scope, realm] = self._empty.copy()
+        return self.of(scope, realm)(value)
+
+    def of(self, scope: str, realm: str, /) -> Callable[[str], int]:
+        """Give the function from a value to its key: what is the same for all values of a scope is hashed once."""
+        found = self._made.get((scope, realm))
+        if found is None:
+            begun = self._empty.copy()
             begun.update(f"{scope}|{realm}|".encode())
-        state = begun.copy()
-        state.update(value.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(state.digest(), "big", signed=True)
+            found = self._made[scope, realm] = _keyed(begun)
+        return found
 
     def __repr__(self) -> str:
         return "Keys(not shown)"
+
+
+def _keyed(begun: "hashlib.blake2b") -> Callable[[str], int]:
+    copy = begun.copy
+
+    def key(value: str) -> int:
+        state = copy()
+        state.update(value.encode("utf-8", "surrogatepass"))
+        found: int = _number(state.digest())[0]
+        return found
+
+    return key
 
 
 @dataclass(frozen=True)
@@ -90,16 +111,28 @@ def normalised(identifier: str) -> str:
 
 def resource_keys(decoding: Decoding) -> Callable[[str, str], Cell]:
     """Make getResourceKey(): (resource type, logical id) -> key."""
-    token, realm = decoding.keys.token, decoding.source
-    return lambda resource, id: token(resource, realm, id)
+    of_scope = _Scopes(decoding)
+    return lambda resource, id: of_scope[resource](id)
 
 
 def reference_keys(decoding: Decoding) -> Callable[[str], Cell]:
     """Make getReferenceKey(): `Type/id` -> the key that `resource_keys` gives that resource."""
-    token, realm = decoding.keys.token, decoding.source
+    of_scope = _Scopes(decoding)
 
     def key(reference: str) -> Cell:
         scope, _, id = reference.rpartition("/")
-        return token(scope, realm, id)
+        return of_scope[scope](id)
 
     return key
+
+
+class _Scopes(dict[str, Callable[[str], Cell]]):
+    """The key function of each scope within one source, made when it is first needed."""
+
+    def __init__(self, decoding: Decoding) -> None:
+        super().__init__()
+        self._of, self._realm = decoding.keys.of, decoding.source
+
+    def __missing__(self, scope: str) -> Callable[[str], Cell]:
+        found = self[scope] = self._of(scope, self._realm)
+        return found

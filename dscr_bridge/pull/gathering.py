@@ -28,10 +28,16 @@ class Batch:
         self.rows: dict[str, list[Row]] = {}
         self.arrived: Counter[str] = Counter()
         self.odd: Counter[Finding] = Counter()
+        self.older = ""                         # the date before which doses are let go
+        self.gone: dict[str, list[Cell]] = {}   # their keys, by view
 
     def append_for(self, view: str, /) -> Callable[[Row], object]:
         """Give the function that takes the rows of a view."""
         return self.rows.setdefault(view, []).append
+
+    def older_for(self, view: str, /) -> tuple[str, Callable[[Cell], object]]:
+        """Give the date before which rows of a dated view are let go, and what takes their keys."""
+        return self.older, self.gone.setdefault(view, []).append
 
     def rejected(self, resource: str, element: str, kind: str, /) -> None:
         """Count what could not be used."""
@@ -74,6 +80,7 @@ class Gathering:
         if not is_utf8(page):
             raise Undecodable
         with self._one_at_a_time:
+            batch.older = self._history.before if self._held > _MANY else ""
             decoded = self.views.decode_page(page, batch)
             self._lighten(batch)
             return decoded
@@ -89,6 +96,7 @@ class Gathering:
         if self._witness is not None:
             self._witness.lines(block)
         with self._one_at_a_time:
+            batch.older = self._history.before if self._held > _MANY else ""
             self.views.decode_lines(block, batch)
             self._lighten(batch)
 
@@ -96,8 +104,9 @@ class Gathering:
         for key, name in batch.rows.pop(_ROOMS, ()):
             if self._rooms is not None:
                 self._rooms.note(key, name)
-        if self._held > _MANY:
-            batch.odd.update(self._history.sift(batch.rows))
+        if batch.older:
+            batch.odd.update(self._history.sift(batch.rows, batch.gone))
+            batch.gone.clear()
         batch.rows = {view: rows for view, rows in batch.rows.items() if rows}
         self._held += sum(map(len, batch.rows.values()))
 

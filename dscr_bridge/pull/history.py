@@ -8,7 +8,7 @@ itself, and is then taken for past.
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from dscr_bridge.tables import RECORDS, Cell, Finding, Row
@@ -16,7 +16,6 @@ from dscr_bridge.tables import RECORDS, Cell, Finding, Row
 _LONG = timedelta(days=366)
 _OVER = frozenset({"ended", "void"})
 _STATUS, _END = (RECORDS["stay"].names.index(name) for name in ("status", "end_at"))
-_LATEST = RECORDS["dose"].names.index("latest")
 
 
 class History:
@@ -24,21 +23,28 @@ class History:
 
     def __init__(self, as_at: datetime, tables: Mapping[str, str], resources: Mapping[str, str]) -> None:
         """Take the snapshot's instant, and the table and the resource type of each view."""
-        self._before = (as_at - _LONG).strftime("%Y-%m-%d")
+        self.before = (as_at - _LONG).strftime("%Y-%m-%d")
         self._tables, self._resources = tables, resources
         self._let_go: dict[str, array[int]] = defaultdict(lambda: array("q"))
 
-    def sift(self, rows: dict[str, list[Row]]) -> Counter[Finding]:
-        """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were."""
+    def sift(self, rows: dict[str, list[Row]], unmade: Mapping[str, Collection[Cell]]) -> Counter[Finding]:
+        """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were.
+
+        `unmade` holds the keys of the doses of which the decoder made no row, since they were before `before`.
+        """
         gone: Counter[Finding] = Counter()
         stays: set[Cell] = set()
+        for view, keys in unmade.items():
+            self._let_go[view].extend(map(_short, keys))
+            gone[Finding("long_past", self._resources[view], "")] += len(keys)
         for view, those in rows.items():
-            table = self._tables[view]
-            past = {row[0] for row in those if self._is_past(table, row)} if table in ("stay", "dose") else None
+            if self._tables[view] != "stay":
+                continue
+            past = {row[0] for row in those if self._is_past(row)}
             if past:
-                stays |= past if table == "stay" else set()
+                stays |= past
                 rows[view] = [row for row in those if row[0] not in past]
-                self._let_go[view].extend(_short(key) for key in past)
+                self._let_go[view].extend(map(_short, past))
                 gone[Finding("long_past", self._resources[view], "")] += len(past)
         if stays:
             for view, those in rows.items():
@@ -53,12 +59,9 @@ class History:
         kept = {_short(row[0]): row[0] for row in rows}
         return {kept[short] for short in self._let_go[view] if short in kept}
 
-    def _is_past(self, table: str, row: Row) -> bool:
-        if table == "dose":
-            latest = row[_LATEST]
-            return isinstance(latest, str) and latest < self._before
+    def _is_past(self, row: Row) -> bool:
         end = row[_END]
-        return row[_STATUS] in _OVER and isinstance(end, str) and end < self._before
+        return row[_STATUS] in _OVER and isinstance(end, str) and end < self.before
 
 
 def _short(key: Cell) -> int:

@@ -141,6 +141,9 @@ class _Strict:
     def append_for(self, _view: str) -> Callable[[Row], object]:
         return self.rows.append
 
+    def older_for(self, _view: str) -> tuple[str, Callable[[Cell], object]]:
+        return "", lambda _key: None
+
     def rejected(self, _resource: str, _element: str, kind: str) -> None:
         raise BadValue(kind)
 

@@ -157,7 +157,8 @@ class Decoder:
             sink.received(name, len(those))
             if name in self._readers:
                 bind, views = self._readers[name]
-                bind([sink.append_for(view) for view in views], sink.rejected)(those)
+                appends, olders = [sink.append_for(v) for v in views], [sink.older_for(v) for v in views]
+                bind(appends, olders, sink.rejected)(those)
             elif kind is OperationOutcome:
                 outcomes += tuple(_issues(those))
             else:

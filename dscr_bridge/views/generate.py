@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from dscr_bridge.tables import Row
+from dscr_bridge.tables import Cell, Row
 from dscr_bridge.views import steps
 from dscr_bridge.views.evaluate import evaluate_view
 from dscr_bridge.views.expressions import Expressions, Lines, safe
@@ -23,7 +23,8 @@ from dscr_bridge.views.steps import looks_outside
 Append = Callable[[Row], object]
 Reject = Callable[[str, str, str], object]
 Read = Callable[[Iterable[Any]], None]
-Bind = Callable[[Sequence[Append], Reject], Read]
+Older = tuple[str, Callable[[Cell], object]]  # the date before which rows are let go, and what takes their keys
+Bind = Callable[[Sequence[Append], Sequence[Older], Reject], Read]
 Then = Callable[[str], Lines]  # indentation -> lines
 
 _DEEPEST = 19  # indentations up to which no block can be nested too deeply for Python
@@ -61,8 +62,9 @@ def write(resource: str, views: Sequence[PlannedView]) -> Written:
     source = "\n".join(
         [
             *writer.write.functions,
-            "def bind(appends, reject):",
+            "def bind(appends, olders, reject):",
             f" {''.join(f'append_{n}, ' for n in range(len(views)))}= appends",
+            *(f" date_{n}, let_go_{n} = olders[{n}]" for n, view in enumerate(views) if view.dated),
             " def read(resources):",
             "  for x in resources:",
             "   key = None",
@@ -84,10 +86,11 @@ class _Writer:
         self.converters: dict[str, tuple[str, str]] = {}
         self.evaluated: dict[str, str] = {}
         self.current = ""  # the view that is being written
+        self.let_go = ""   # what that does with the key of a row that it lets go
 
     def view(self, view: PlannedView, number: int) -> Lines:
         """Write one view for the resource `x`; one that is nested too deeply is evaluated instead."""
-        self.current = view.name
+        self.current, self.let_go = view.name, f"let_go_{number}(c{view.layout[0]})" if view.dated else ""
         lines = ["   try:", *self.criteria(view, number), *self.catch("   ")]
         if max(len(line) - len(line.lstrip()) for line in lines) > _DEEPEST and not _compiles(lines):
             name = self.write.fresh("W")
@@ -149,13 +152,20 @@ class _Writer:
 
     def inside(self, select: PlannedSelect, x: str, position: str, ind: str, then: Then) -> Lines:
         """Write the columns, then the nested selects, then each part of the union."""
-        lines = [line for column in select.columns for line in self.column(column, x, position, ind)]
+        lines, otherwise = [], []
+        for column in select.columns:
+            lines += self.column(column, x, position, ind)
+            if column.dated and self.let_go:
+                cell, date = f"c{column.position}", self.let_go.replace("let_go", "date").partition("(")[0]
+                lines.append(f"{ind}if {cell} is None or {cell} >= {date}:")
+                otherwise = [f"{ind}else: {self.let_go}"]
+                ind += " "
         unions: Then = then
         if select.unions:
             unions = lambda deeper: [  # noqa: E731
                 line for union in select.unions for line in self.select(union, x, position, deeper, then)
             ]
-        return [*lines, *self.product(select.selects, x, position, ind, unions)]
+        return [*lines, *self.product(select.selects, x, position, ind, unions), *otherwise]
 
     def column(self, column: PlannedColumn, x: str, position: str, ind: str) -> Lines:
         """Write the value of a column and what becomes of it."""

@@ -25,6 +25,7 @@ class PlannedColumn:
     convert: Converter | None
     needed: bool
     position: int                # of its name among the names of the view
+    dated: bool = False          # whether its date says if the row is wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class PlannedView:
     names: tuple[str, ...]
     layout: tuple[int | None, ...]  # for each cell of a row, the position of its column
     cells: tuple[str, ...]          # the names of the cells
+    dated: bool = False             # whether rows are let go by a date of theirs
 
     def every_column(self) -> Iterator[PlannedColumn]:
         """Give the columns of all selects, and of all parts of unions."""
@@ -126,7 +128,9 @@ class _Planner:
         selects = tuple(self.select(s, self.root) for s in self.view.selects)
         cells = self.source.layout or self.names
         layout = tuple(self.names.index(c) if c in self.names else None for c in cells)
-        return PlannedView(self.source.name, self.view.resource, tuple(wheres), selects, self.names, layout, cells)
+        dated = any(column.dated for select in selects for column in select.columns)
+        name, resource = self.source.name, self.view.resource
+        return PlannedView(name, resource, tuple(wheres), selects, self.names, layout, cells, dated)
 
     def select(self, written: definition.Select, here: Here) -> PlannedSelect:
         """Plan a select against the item it starts from."""
@@ -169,7 +173,8 @@ class _Planner:
             raise _parted(self.resolver.place, spec)
         name = written.name
         needed = name in self.source.needed
-        return PlannedColumn(spec, codings or step, self.source.convert.get(name), needed, self.names.index(name))
+        return PlannedColumn(spec, codings or step, self.source.convert.get(name), needed, self.names.index(name),
+                             name == self.source.dated)
 
     def codings(self, step: Step, declared: str | None) -> Step | None:
         """Give the step to the Coding items, or None for a column that is not coded."""
@@ -197,7 +202,9 @@ class _Planner:
 
 def _order(column: PlannedColumn) -> int:
     """Evaluate first what can refuse the row; the key of the resource, which it nearly always has, is dear."""
-    return 0 if column.needed and not isinstance(column.step, ResourceKey) else 1
+    if isinstance(column.step, ResourceKey):
+        return 1
+    return 0 if column.needed else 2 if column.dated else 3
 
 
 def _parted(place: Place, spec: ColumnSpec) -> DefinitionError:

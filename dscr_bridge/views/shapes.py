@@ -50,7 +50,8 @@ class ViewSource:
     `definition` has the shape of a SQL on FHIR v2 ViewDefinition.  `convert` gives converters by column name;
     a column without one keeps its raw value.  A row in which a `needed` column is None after conversion is
     rejected as `missing`.  `layout` orders the cells of a row (None where the view has no such column); without
-    it a row has the view's columns in their order.  Rows go to `sink.append_for(name)`.
+    it a row has the view's columns in their order.  Rows go to `sink.append_for(name)`; where `dated` names a column
+    of dates, rows whose date is before what `sink.older_for(name)` gives are not made, and their first cell goes there.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ViewSource:
     convert: Mapping[str, Converter] = field(default_factory=dict)
     needed: frozenset[str] = frozenset()
     layout: tuple[str, ...] = ()
+    dated: str = ""
     found_in: str = ""  # the file, for refusals
 
 
@@ -80,6 +82,10 @@ class Sink(Protocol):
 
     def append_for(self, view: str, /) -> Callable[[Row], object]:
         """Give the function that takes the rows of a view, best a bound `list.append`."""
+        ...
+
+    def older_for(self, view: str, /) -> tuple[str, Callable[[Cell], object]]:
+        """Give the date before which rows of a dated view are let go (empty: none is), and what takes their keys."""
         ...
 
     def rejected(self, resource: str, element: str, kind: str, /) -> None:

@@ -132,12 +132,17 @@ class References(dict[str | None, Cell]):
         """Remember nothing yet; an absent reference has no key."""
         super().__init__({None: None})
         self._wanted, self._key = wanted, key
+        self._prefix = f"{wanted}/"
 
     def __missing__(self, reference: str | None) -> Cell:
         """Work out a key that is not remembered."""
         if len(self) > _REMEMBERED:
             self._forget()
-        named = read_reference(reference or "", self._wanted)
+        text = reference or ""
+        id = text.removeprefix(self._prefix)
+        # Nearly every reference is `Type/id` and nothing else, which needs no closer look.
+        plain_id = id is not text and id.replace("-", "").isalnum()
+        named = text if plain_id else read_reference(text, self._wanted)
         found = self[reference] = None if named is None else self._key(named)
         return found
 

@@ -8,8 +8,9 @@ Run with DSCR_REWRITE_SAMPLES=1 to write what came out, then read it.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ class ReadableKeys:
 
     def token(self, scope: str, realm: str, value: str, /) -> str:
         return f"key:{scope}:{value}".replace("\x1f", "|")
+
+    def of(self, scope: str, realm: str, /) -> Callable[[str], str]:
+        return partial(self.token, scope, realm)
 
 
 def read(folder: Path, expected: Mapping[str, Any]) -> Records:

@@ -203,3 +203,18 @@ def test_memory_stays_flat_while_lines_stream(tmp_path: Path) -> None:
         blocks = list(line_reader.blocks(iter(lambda: file.read(65536), b"")))
     assert b"".join(blocks) == path.read_bytes()
     assert all(block.endswith(b"\n") for block in blocks) and max(map(len, blocks)) < 70_000
+
+
+def test_a_large_reading_lets_go_of_doses_long_past_and_of_one_that_later_says_it_is_new(tmp_path: Path) -> None:
+    def dose(one: str, day: str) -> dict[str, Any]:
+        return {"resourceType": "Immunization", "id": one, "status": "completed", "occurrenceDateTime": day,
+                "patient": {"reference": "Patient/p1"}}  # fmt: skip
+
+    (tmp_path / "Encounter.ndjson").write_bytes(lines(*[stay(n) for n in range(20_001)]))
+    told = [dose("old", "2025-11-07"), dose("day", "2025-11-08"), dose("new", "2026-10-01"), dose("both", "2024-01-01")]
+    (tmp_path / "Immunization.1.ndjson").write_bytes(lines(*told))
+    (tmp_path / "Immunization.2.ndjson").write_bytes(lines(dose("both", "2026-10-02")))
+    found = read(tmp_path)
+    assert sorted(str(row[7]) for row in found.rows["dose"]) == ["2025-11-08", "2026-10-01"]
+    assert found.findings[Finding("long_past", "Immunization", "")] == 2
+    assert found.findings[Finding("changed_while_read", "Immunization", "")] == 1

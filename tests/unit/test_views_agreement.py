@@ -127,6 +127,9 @@ class Heard:
     def append_for(self, _: str) -> Callable[[Row], object]:
         return self.rows.append
 
+    def older_for(self, _: str) -> tuple[str, Callable[[Any], object]]:
+        return "", self.rows.append
+
     def rejected(self, *finding: str) -> None:
         self.findings.append(finding)  # type: ignore[arg-type]
 

@@ -21,9 +21,14 @@ class Heard:
         self.findings: list[tuple[str, str, str]] = []
         self.arrived: Counter[str] = Counter()
         self.passed_over: Counter[str] = Counter()
+        self.older = ""
+        self.let_go: list[object] = []
 
     def append_for(self, view: str) -> Callable[[Row], object]:
         return self.rows.setdefault(view, []).append
+
+    def older_for(self, _: str) -> tuple[str, Callable[[object], object]]:
+        return self.older, self.let_go.append
 
     def rejected(self, resource: str, element: str, kind: str) -> None:
         self.findings.append((resource, element, kind))
@@ -100,6 +105,22 @@ def test_the_views_say_what_they_read() -> None:
     assert VIEWS.resources == {"Encounter", "Patient"}
     assert VIEWS.elements("Encounter") == ("id", "location", "status", "subject", "type")
     assert VIEWS.columns("stay") == ("person", "stay", "status", "end", "type")
+
+
+def test_a_row_of_a_dated_view_is_let_go_by_its_key_where_its_date_is_before_the_sinks() -> None:
+    columns = [{"name": "dose", "path": "getResourceKey()"}, {"name": "given", "path": "occurrence.ofType(dateTime)"},
+               {"name": "lot", "path": "lotNumber"}]  # fmt: skip
+    view = ViewSource("dose", {"resource": "Immunization", "select": [{"column": columns}]}, dated="given")
+    whole = ViewSource("status", {"resource": "Immunization", "select": [{"column": [{"name": "is", "path": "status"}]}]})
+    views = compile_views([view, whole], resource_key=lambda _, one: one, reference_key=lambda to: to)
+    said = [{"resourceType": "Immunization", "id": one, "status": "completed", "lotNumber": "L"} | more for one, more in (
+        ("old", {"occurrenceDateTime": "2025-01-02"}), ("new", {"occurrenceDateTime": "2026-01-02"}), ("undated", {}))]  # fmt: skip
+    heard = Heard()
+    heard.older = "2025-11-08"
+    views.decode_lines(b"\n".join(json.dumps(one).encode() for one in said), heard)
+    assert heard.rows["dose"] == [("new", "2026-01-02", "L"), ("undated", None, "L")]
+    assert heard.let_go == ["old"]
+    assert len(heard.rows["status"]) == 3  # of another view of the same resource
 
 
 def test_a_searchset_gives_rows_links_total_and_outcomes() -> None:

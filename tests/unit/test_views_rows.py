@@ -127,6 +127,9 @@ class Sink:
     def append_for(self, _: str) -> Any:
         return self.rows.append
 
+    def older_for(self, _: str) -> Any:
+        return "", self.rows.append
+
     def rejected(self, *finding: str) -> None:
         raise AssertionError(finding)
 
