@@ -8,11 +8,17 @@
 
 -- part places
 -- A repeated row of one place is one place; which of two differing values wins must not depend on the order of arrival.
+CREATE INDEX r_place_key ON r_place (place_key, src);
+CREATE TEMP TABLE t_place_again AS SELECT place_key, src FROM r_place GROUP BY place_key, src HAVING COUNT(*) > 1;
 CREATE TEMP TABLE t_place AS
+SELECT src, place_key, part_of_key, organisation_key, site, physical, status, operational, mode, bed_type, accepting, places,
+       flexible
+FROM r_place WHERE (place_key, src) NOT IN t_place_again
+UNION ALL
 SELECT src, place_key, MIN(part_of_key) AS part_of_key, MIN(organisation_key) AS organisation_key, MIN(site) AS site,
        MIN(physical) AS physical, MIN(status) AS status, MIN(operational) AS operational, MIN(mode) AS mode,
        MIN(bed_type) AS bed_type, MIN(accepting) AS accepting, MAX(places) AS places, MAX(flexible) AS flexible
-FROM r_place GROUP BY src, place_key;
+FROM r_place WHERE (place_key, src) IN t_place_again GROUP BY place_key, src;
 CREATE UNIQUE INDEX t_place_key ON t_place (place_key, src);
 CREATE INDEX t_place_up ON t_place (part_of_key, src);
 
@@ -128,13 +134,18 @@ CREATE INDEX t_use_stay ON t_use (stay_key, src);
 CREATE INDEX t_use_place ON t_use (place_key, src);
 
 -- The home of the bed that a stay uses now, else holds, plans, used; of two, the newest.
+CREATE TEMP TABLE t_use_again AS SELECT stay_key, src FROM t_use GROUP BY stay_key, src HAVING COUNT(*) > 1;
 CREATE TEMP TABLE t_use_at AS
+SELECT u.src, u.stay_key, a.loc FROM t_use u CROSS JOIN t_at a ON a.src = u.src AND a.place_key = u.place_key
+WHERE a.loc IS NOT NULL AND (u.stay_key, u.src) NOT IN t_use_again
+UNION ALL
 SELECT src, stay_key, loc FROM (
   SELECT u.src, u.stay_key, a.loc,
          ROW_NUMBER() OVER (PARTITION BY u.src, u.stay_key ORDER BY
            CASE u.role WHEN 'active' THEN 0 WHEN 'held' THEN 1 WHEN 'planned' THEN 2 ELSE 3 END,
            u.start_at DESC, a.loc) AS n
-  FROM t_use u JOIN t_at a ON a.src = u.src AND a.place_key = u.place_key AND a.loc IS NOT NULL)
+  FROM t_use_again m CROSS JOIN t_use u ON u.stay_key = m.stay_key AND u.src = m.src
+  CROSS JOIN t_at a ON a.src = u.src AND a.place_key = u.place_key AND a.loc IS NOT NULL)
 WHERE n = 1;
 CREATE UNIQUE INDEX t_use_at_stay ON t_use_at (stay_key, src);
 
@@ -226,22 +237,27 @@ DELETE FROM t_service_user WHERE EXISTS (
     AND (t.class IN ('residential', 'day_care', 'not_social_care') OR (t.class IS NULL AND e.care_home = 1)));
 
 -- part staff
+-- A post that names several places, or that is told again, has several rows, which can come to the same.
+CREATE INDEX r_post_key ON r_post (post_key, src);
+CREATE TEMP TABLE t_post_again AS SELECT post_key, src FROM r_post GROUP BY post_key, src HAVING COUNT(*) > 1;
 CREATE TEMP TABLE t_post AS
 SELECT r.src, r.post_key, r.worker_key, COALESCE(r.site, a.loc, o.site, CASE WHEN r.place_key IS NULL AND r.organisation_key IS NULL THEN w.loc END) AS loc,
        r.role_group, r.engagement, r.care_type, r.active, r.start_at, r.end_at, r.last_shift_at, r.organisation_key,
-       r.placeholder
+       r.placeholder, (r.post_key, r.src) IN t_post_again AS again
 FROM r_post r
 LEFT JOIN t_at a ON a.src = r.src AND a.place_key = r.place_key
 LEFT JOIN t_org o ON o.src = r.src AND o.organisation_key = r.organisation_key
 LEFT JOIN t_whole w ON w.src = r.src;
 
 CREATE TEMP TABLE t_staff_post AS
-SELECT DISTINCT t.src, t.post_key, t.worker_key, t.loc, COALESCE(t.role_group, 'operator_choice') AS role_group,
+WITH told AS (
+SELECT t.src, t.post_key, t.worker_key, t.loc, COALESCE(t.role_group, 'operator_choice') AS role_group,
        COALESCE(t.engagement, e.engagement, 'operator_choice') AS engagement,
        COALESCE(t.care_type, CASE WHEN e.care_home + e.home_care = 1 THEN CASE e.care_home WHEN 1 THEN 'care_home' ELSE 'home_care' END END) AS care_type,
        COALESCE(t.active, 1) AS active, COALESCE(t.start_at, '0001-01-01T00:00:00Z') AS start_at, t.end_at, t.last_shift_at,
-       t.placeholder
-FROM t_post t JOIN entry_source s ON s.src = t.src AND s.loc = t.loc JOIN entry e ON e.loc = t.loc;
+       t.placeholder, t.again
+FROM t_post t JOIN entry_source s ON s.src = t.src AND s.loc = t.loc JOIN entry e ON e.loc = t.loc)
+SELECT * FROM told WHERE NOT again UNION ALL SELECT DISTINCT * FROM told WHERE again;
 CREATE INDEX t_staff_post_worker ON t_staff_post (worker_key, loc);
 
 -- Shifts that were worked, not the ones to come; one without a home counts for the only home where its worker has a post.
@@ -300,17 +316,14 @@ WHERE s.kind IS NOT NULL AND (s.start_at IS NOT NULL OR s.state <> 'planned');
 CREATE TEMP TABLE t_stay_in AS SELECT stay_key, state, start_at, end_at FROM stay;
 CREATE INDEX t_stay_in_key ON t_stay_in (stay_key);
 
-CREATE TEMP TABLE t_bed_used AS
-SELECT DISTINCT m.src, m.bed_key
-FROM t_stay_in s CROSS JOIN t_use u ON u.stay_key = s.stay_key AND (u.role IN ('active', 'held') OR s.state = 'to_hospital')
-CROSS JOIN t_means m ON m.src = u.src AND m.place_key = u.place_key, rule
-WHERE s.state IN ('current', 'current_absent', 'unresolved', 'to_hospital') AND s.start_at <= rule.as_at;
-CREATE INDEX t_bed_used_key ON t_bed_used (bed_key, src);
-
 -- A bed that says it is occupied while nobody stays in it is not vacant either (v2-0116 O).
 CREATE TEMP TABLE t_flagged AS
-SELECT b.src, b.loc, b.place_key FROM t_bed b LEFT JOIN t_bed_used u ON u.bed_key = b.place_key AND u.src = b.src
-WHERE b.operational = 'occupied_flag' AND u.bed_key IS NULL;
+SELECT b.src, b.loc, b.place_key FROM t_bed b, rule
+WHERE b.operational = 'occupied_flag' AND NOT EXISTS (
+  SELECT 1 FROM t_means m CROSS JOIN t_use u ON u.place_key = m.place_key AND u.src = m.src
+  CROSS JOIN t_stay_in s ON s.stay_key = u.stay_key AND (u.role IN ('active', 'held') OR s.state = 'to_hospital')
+  WHERE m.bed_key = b.place_key AND m.src = b.src
+    AND s.state IN ('current', 'current_absent', 'unresolved', 'to_hospital') AND s.start_at <= rule.as_at);
 CREATE INDEX t_flagged_key ON t_flagged (place_key, src);
 
 INSERT INTO bed
@@ -326,8 +339,8 @@ CREATE UNIQUE INDEX t_bed_in_key ON t_bed_in (bed_key);
 
 -- Where the end of a stay is not believed, neither is that of the bed that it says to have left with it.
 CREATE TEMP TABLE t_doubted AS
-SELECT src, stay_key, MAX(told_end_at) AS told_end_at FROM t_stay GROUP BY stay_key, src
-HAVING MAX(state = 'unresolved');
+SELECT src, stay_key, MAX(told_end_at) AS told_end_at FROM t_stay
+WHERE (stay_key, src) IN (SELECT stay_key, src FROM t_stay WHERE state = 'unresolved') GROUP BY stay_key, src;
 CREATE UNIQUE INDEX t_doubted_key ON t_doubted (stay_key, src);
 
 INSERT INTO stay_bed
@@ -352,11 +365,18 @@ WHERE s.state IS NOT NULL AND (s.start_at IS NOT NULL OR s.state <> 'planned');
 
 -- part fill staff
 INSERT INTO staff_post
-SELECT DISTINCT t.post_key, t.worker_key, t.loc, t.role_group, t.engagement, t.care_type, t.active, t.start_at, t.end_at,
-       NULLIF(MAX(COALESCE(CASE WHEN t.last_shift_at <= rule.as_at THEN t.last_shift_at END, ''), COALESCE(s.at, '')), ''),
-       t.placeholder
+WITH told AS (
+SELECT t.post_key, t.worker_key, t.loc, t.role_group, t.engagement, t.care_type, t.active, t.start_at, t.end_at,
+       NULLIF(MAX(COALESCE(CASE WHEN t.last_shift_at <= rule.as_at THEN t.last_shift_at END, ''), COALESCE(s.at, '')), '')
+         AS last_shift_at,
+       t.placeholder, t.again
 FROM t_staff_post t CROSS JOIN chosen c ON c.tbl = 'staff_post' AND c.loc = t.loc AND c.src = t.src AND c.care = COALESCE(t.care_type, '')
-LEFT JOIN t_shift s ON s.worker_key = t.worker_key AND s.loc = t.loc, rule;
+LEFT JOIN t_shift s ON s.worker_key = t.worker_key AND s.loc = t.loc, rule)
+SELECT post_key, worker_key, loc, role_group, engagement, care_type, active, start_at, end_at, last_shift_at, placeholder
+FROM told WHERE NOT again
+UNION ALL
+SELECT DISTINCT post_key, worker_key, loc, role_group, engagement, care_type, active, start_at, end_at, last_shift_at, placeholder
+FROM told WHERE again;
 
 -- part fill others
 INSERT INTO absence
@@ -394,7 +414,7 @@ SELECT g.person_key, g.survivor_key,
        COALESCE(MAX(p.deceased = 1 OR (p.deceased_at IS NOT NULL AND p.deceased_at <= rule.as_at)), 0)
 FROM person_group g LEFT JOIN r_person p ON p.person_key = g.person_key, rule
 WHERE g.survivor_key IN (SELECT survivor_key FROM t_ours)
-GROUP BY g.person_key, g.survivor_key;
+GROUP BY g.person_key;
 
 -- One dose is told once, however many homes its subject has.
 CREATE TEMP TABLE t_dose_at AS
@@ -451,13 +471,11 @@ SELECT loc, rule, COUNT(*) FROM (
 ) GROUP BY loc, rule;
 
 -- part counted
-SELECT tbl, loc, care, src, COUNT(*) FROM (
-  SELECT 'stay' AS tbl, loc, '' AS care, src FROM t_stay
-  UNION ALL SELECT 'bed', loc, '', src FROM t_bed
-  UNION ALL SELECT 'reservation', loc, '', src FROM t_reservation
-  UNION ALL SELECT 'service_user', loc, '', src FROM t_service_user
-  UNION ALL SELECT 'staff_post', loc, COALESCE(care_type, ''), src FROM t_staff_post
-) GROUP BY tbl, loc, care, src;
+SELECT 'stay', loc, '', src, COUNT(*) FROM t_stay GROUP BY loc, src
+UNION ALL SELECT 'bed', loc, '', src, COUNT(*) FROM t_bed GROUP BY loc, src
+UNION ALL SELECT 'reservation', loc, '', src, COUNT(*) FROM t_reservation GROUP BY loc, src
+UNION ALL SELECT 'service_user', loc, '', src, COUNT(*) FROM t_service_user GROUP BY loc, src
+UNION ALL SELECT 'staff_post', loc, COALESCE(care_type, ''), src, COUNT(*) FROM t_staff_post GROUP BY loc, src, 3;
 
 -- part counted later
 SELECT tbl, loc, care, src, COUNT(*) FROM (

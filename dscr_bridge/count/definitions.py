@@ -34,8 +34,8 @@ def prepare(
     question = (edition.sha256, window, instant(as_at), dict(settings), dict(asked))
     if _MADE.get(waist) == (question, db.total_changes):
         return
-    for (name,) in db.execute("SELECT name FROM temp.sqlite_master WHERE type = 'table'").fetchall():
-        db.execute(f'DROP TABLE temp."{name}"')
+    for kind, name in db.execute("SELECT type, name FROM temp.sqlite_master WHERE type <> 'index'").fetchall():
+        db.execute(f'DROP {kind} temp."{name}"')
     _make_parameters(db, edition, window, as_at, settings, asked)
     db.execute("CREATE INDEX IF NOT EXISTS person_by_key ON person (person_key, survivor_key)")
     db.executescript(mapping.definitions_sql())

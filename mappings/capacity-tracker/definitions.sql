@@ -70,6 +70,7 @@ WHERE b.start_at <= as_at
   AND ((b.role IN ('active', 'held') AND (b.end_at IS NULL OR b.end_at > as_at))
        OR (s.left_at IS NOT NULL AND b.role <> 'planned' AND (b.end_at IS NULL OR b.end_at >= s.left_at)));
 
+-- Who has several open stays, or several beds in use by one: only of them is it asked which counts.
 -- Two stays or two beds that began at the same moment: what they are decides, not their keys, which are new in every
 -- run; so the same records always give the same figures.
 CREATE TEMP TABLE contested AS
@@ -90,9 +91,13 @@ FROM open_use o LEFT JOIN bed_mark m ON m.bed_key = o.bed_key
 WHERE o.person IN (SELECT person FROM contested) GROUP BY o.stay_key;
 
 CREATE TEMP TABLE current_stay AS
+SELECT stay_key, person, loc_key, state, 1 AS n
+FROM open_stay WHERE dead = 0 AND state <> 'unresolved' AND person NOT IN contested
+UNION ALL
 SELECT s.stay_key, person, loc_key, state,
-       ROW_NUMBER() OVER (PARTITION BY person, state ORDER BY start_at DESC, loc_key, m.mark DESC, s.bed_type, s.stay_key) AS n
-FROM open_stay s LEFT JOIN stay_mark m ON m.stay_key = s.stay_key WHERE dead = 0 AND state <> 'unresolved';
+       ROW_NUMBER() OVER (PARTITION BY person, state ORDER BY start_at DESC, loc_key, m.mark DESC, s.bed_type, s.stay_key)
+FROM open_stay s LEFT JOIN stay_mark m ON m.stay_key = s.stay_key
+WHERE dead = 0 AND state <> 'unresolved' AND person IN contested;
 
 CREATE TEMP TABLE resident_stay AS
 SELECT stay_key, person, loc_key FROM current_stay WHERE state = 'current_absent' OR n = 1;
@@ -102,9 +107,13 @@ CREATE TEMP TABLE resident AS SELECT DISTINCT loc_key, person, 1 AS n FROM resid
 -- 2. Which beds those stays use: the newest active bed of each stay, and every bed held for it.  A bed held for a
 --    present resident (FHIR `reserved`) is occupied, not a vacant reserved one.
 CREATE TEMP TABLE bed_claim AS
+SELECT stay_key, person, loc_key, bed_key, role, 1 AS n
+FROM open_use WHERE person NOT IN contested AND stay_key IN (SELECT stay_key FROM resident_stay)
+UNION ALL
 SELECT u.stay_key, u.person, u.loc_key, u.bed_key, u.role,
-       ROW_NUMBER() OVER (PARTITION BY u.stay_key, u.role ORDER BY u.start_at DESC, m.mark, u.bed_key) AS n
-FROM open_use u LEFT JOIN bed_mark m ON m.bed_key = u.bed_key WHERE u.stay_key IN (SELECT stay_key FROM resident_stay);
+       ROW_NUMBER() OVER (PARTITION BY u.stay_key, u.role ORDER BY u.start_at DESC, m.mark, u.bed_key)
+FROM open_use u LEFT JOIN bed_mark m ON m.bed_key = u.bed_key
+WHERE u.person IN contested AND u.stay_key IN (SELECT stay_key FROM resident_stay);
 
 CREATE TEMP TABLE bed_use AS
 SELECT bed_key, COUNT(DISTINCT person) AS used FROM bed_claim WHERE role = 'held' OR n = 1 GROUP BY bed_key;
@@ -149,10 +158,9 @@ FROM (SELECT b.bed_key, b.loc_key, b.bed_type, b.flexible, b.state, b.places,
 -- 4. Per location.  Capacity: the declared figure, else the beds found, else a file's total, else unknown (never 0).
 --    Stays and reservations without a bed, and declared ones beyond those counted, take a place from the accepting.
 CREATE TEMP TABLE loose_resident AS
-SELECT loc_key, COUNT(*) AS n FROM (
-  SELECT loc_key, person FROM resident
-  EXCEPT
-  SELECT c.loc_key, c.person FROM bed_claim c JOIN bed_state b ON b.bed_key = c.bed_key WHERE c.role = 'held' OR c.n = 1)
+SELECT loc_key, COUNT(*) AS n FROM resident
+WHERE (person, loc_key) NOT IN (SELECT person, loc_key FROM bed_claim
+                                WHERE (role = 'held' OR n = 1) AND bed_key IN (SELECT bed_key FROM bed_state))
 GROUP BY loc_key;
 
 CREATE TEMP TABLE loose_reservation AS
@@ -204,7 +212,7 @@ SELECT c.bed_key, COUNT(DISTINCT o.bed_type) AS kinds, COUNT(o.bed_type) < COUNT
 FROM bed_claim c JOIN open_stay o ON o.stay_key = c.stay_key JOIN bed b ON b.bed_key = c.bed_key AND b.flexible = 1
 WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key;
 
-CREATE TEMP TABLE bed_part AS
+CREATE TEMP VIEW bed_part AS
 SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_state WHERE COALESCE(flexible, 0) = 0
 UNION ALL
 SELECT s.loc_key, COALESCE(s.bed_type, flexible_offered_as), s.places - s.used, 0, s.reserved, s.accepting
@@ -254,7 +262,7 @@ CREATE TEMP TABLE person_served AS SELECT DISTINCT loc_key, person, 1 AS n FROM 
 CREATE TEMP TABLE location_kind AS
 SELECT loc_key, CASE COUNT(*) WHEN 1 THEN MIN(care_type) END AS only_care_type FROM location GROUP BY loc_key;
 
-CREATE TEMP TABLE settled_post AS
+CREATE TEMP VIEW settled_post AS
 SELECT t.rowid AS post_id, t.post_key, t.worker_key, t.loc_key, t.care_type, t.active, t.start_at, t.end_at, t.last_shift_at,
        COALESCE(t.placeholder, 0) AS placeholder,
        CASE WHEN t.role_group = 'shared_lives' THEN COALESCE(shared_lives_as, 'operator_choice') ELSE t.role_group END AS role_group,
