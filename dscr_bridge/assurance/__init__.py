@@ -17,7 +17,7 @@ from dscr_bridge.assurance.questions import questions
 from dscr_bridge.ledger.chain import stamp
 from dscr_bridge.opening import Bridge
 
-__all__ = ["TITLES", "Standing", "folder", "page", "standing", "write"]
+__all__ = ["TITLES", "Standing", "changed", "folder", "page", "standing", "write"]
 
 _NOTE = "made.json"
 TITLES: Mapping[str, str] = {
@@ -74,10 +74,21 @@ def page(bridge: Bridge, name: str) -> str:
 
 def standing(bridge: Bridge, at: Path | None = None) -> Standing:
     """Compare what the kept documents were made from with what is; `made_at` is none where there are none."""
-    now = facts.parts(bridge)
-    try:
-        note = json.loads(((at or folder(bridge)) / _NOTE).read_text("utf-8"))
-        made_at, then = datetime.fromisoformat(note["made_at"]), dict(note["parts"])
-    except (OSError, ValueError, KeyError, TypeError):
+    now, noted = facts.parts(bridge), _noted(at or folder(bridge))
+    if noted is None:
         return Standing(None, facts.basis(now), ())
+    made_at, then = noted
     return Standing(made_at, facts.basis(now), tuple(k for k in now if then.get(k) != now[k]))
+
+
+def changed(bridge: Bridge) -> tuple[str, ...]:
+    """Name what the kept documents were made from that is another now; where there are none, nothing is looked at."""
+    return standing(bridge).changed if _noted(folder(bridge)) is not None else ()
+
+
+def _noted(there: Path) -> tuple[datetime, dict[str, str]] | None:
+    try:
+        note = json.loads((there / _NOTE).read_text("utf-8"))
+        return datetime.fromisoformat(note["made_at"]), dict(note["parts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

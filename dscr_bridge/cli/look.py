@@ -35,7 +35,7 @@ def status(as_json: JsonOpt = False) -> None:
         console.print(show.standing(rows, {d.chain for d in bridge.ledger.decided("paused")}))
         for line in show_law.risks(bridge):
             console.print(line)
-        stale = assurance.standing(bridge).changed
+        stale = assurance.changed(bridge)
         if stale:
             console.print(f"! Assurance documents are stale ({', '.join(stale)} changed): dscr-bridge assurance")
 

@@ -7,23 +7,28 @@
     converters(columns, decoding, codes, findings)     the same for one group of columns
 """
 
-from dscr_bridge.connector.load import fingerprint_bytes, load
-from dscr_bridge.connector.settings import headers_of
-from dscr_bridge.connector.shape import (
-    AUTH_KINDS,
-    WAYS_IN,
-    Call,
-    Connector,
-    FhirView,
-    File,
-    Filled,
-    Paging,
-    Rows,
-    Search,
-    Tabular,
-    TokenShape,
-)
-from dscr_bridge.connector.sources import converters, view_sources
+from typing import TYPE_CHECKING
+
+from dscr_bridge.later import later
+
+if TYPE_CHECKING:
+    from dscr_bridge.connector.loading import fingerprint_bytes, load
+    from dscr_bridge.connector.settings import headers_of
+    from dscr_bridge.connector.shape import (
+        AUTH_KINDS,
+        WAYS_IN,
+        Call,
+        Connector,
+        FhirView,
+        File,
+        Filled,
+        Paging,
+        Rows,
+        Search,
+        Tabular,
+        TokenShape,
+    )
+    from dscr_bridge.connector.sources import converters, view_sources
 
 __all__ = [
     "AUTH_KINDS",
@@ -44,3 +49,11 @@ __all__ = [
     "load",
     "view_sources",
 ]
+
+__getattr__ = later(__name__, {
+    "loading": ("fingerprint_bytes", "load"),
+    "settings": ("headers_of",),
+    "shape": ("AUTH_KINDS", "WAYS_IN", "Call", "Connector", "FhirView", "File", "Filled", "Paging", "Rows", "Search",
+              "Tabular", "TokenShape"),
+    "sources": ("converters", "view_sources"),
+})  # fmt: skip

@@ -3,39 +3,34 @@
 Everything here is read from `mappings/`; a file with any mistake is refused whole, at load.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dscr_bridge import bundled
-from dscr_bridge.mapping.calendar import BankHolidays, bank_holidays, published_to
-from dscr_bridge.mapping.campaigns import (
-    Campaign,
-    asked,
-    load_campaigns,
-)
-from dscr_bridge.mapping.checking import check_file
-from dscr_bridge.mapping.code_file import check_digit_is_right
-from dscr_bridge.mapping.codes import Code, CodeList, load_code_list, load_codes
-from dscr_bridge.mapping.compare import Changed, Difference, compare
-from dscr_bridge.mapping.edition import (
-    Comparison,
-    Edition,
-    Item,
-    Rule,
-    edition_for,
-    edition_ids,
-    edition_named,
-    folder,
-    load_edition,
-)
-from dscr_bridge.mapping.examples import Example, load_examples
-from dscr_bridge.mapping.explain import Explanation, explain_item
-from dscr_bridge.mapping.explain_rules import RuleExplained, SettingExplained, explain_word, weight
-from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
-from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
+from dscr_bridge.later import later
+
+if TYPE_CHECKING:
+    from dscr_bridge.mapping.calendar import BankHolidays, bank_holidays, published_to
+    from dscr_bridge.mapping.campaigns import Campaign, asked, load_campaigns
+    from dscr_bridge.mapping.checking import check_file
+    from dscr_bridge.mapping.code_file import check_digit_is_right
+    from dscr_bridge.mapping.codes import Code, CodeList, load_code_list, load_codes
+    from dscr_bridge.mapping.comparing import Changed, Difference, compare
+    from dscr_bridge.mapping.edition import (
+        Comparison,
+        Edition,
+        Item,
+        Rule,
+        edition_for,
+        edition_ids,
+        edition_named,
+        folder,
+        load_edition,
+    )
+    from dscr_bridge.mapping.examples import Example, load_examples
+    from dscr_bridge.mapping.explain import Explanation, explain_item
+    from dscr_bridge.mapping.explain_rules import RuleExplained, SettingExplained, explain_word, weight
+    from dscr_bridge.mapping.fingerprints import code_files, definitions_sql, fingerprint
+    from dscr_bridge.mapping.oddities import Oddity, load_oddities, oddity_of
+    from dscr_bridge.mapping.settings import Setting, load_settings, resolve_settings
 
 __all__ = [
     "BankHolidays", "Campaign", "Changed", "Code", "CodeList", "Comparison", "Difference", "Edition", "Example",
@@ -46,42 +41,19 @@ __all__ = [
     "resolve_settings", "weight",
 ]  # fmt: skip
 
-
-def definitions_sql() -> str:
-    """The definitions: canonical tables in, the measures of the item language out."""
-    return (folder() / "definitions.sql").read_text("utf-8")
-
-
-def fingerprint(
-    edition: Edition, connectors: Iterable[bytes] = (), settings: Mapping[str, object] | None = None,
-    more_codes: Path | None = None,
-) -> str:
-    """Fingerprint everything that decides a figure (SHA-256, hexadecimal).
-
-    It covers the edition, definitions.sql, the settings and their defaults, the campaigns, the code lists and those
-    of the folder `more_codes`, the bytes of the connectors in use and the provider's own settings.  The order of
-    connectors does not matter.
-    """
-    files = [folder() / name for name in ("definitions.sql", "settings.toml", "campaigns.toml")]
-    files += code_files(bundled.mappings() / "codes")
-    files += code_files(more_codes) if more_codes is not None else []
-    whole = hashlib.sha256(bytes.fromhex(edition.sha256))
-    for path in files:
-        stood = path.stat()
-        whole.update(_digest(path, stood.st_mtime_ns, stood.st_size))
-    for part in (*sorted(connectors), json.dumps(dict(settings or {}), sort_keys=True, default=list).encode()):
-        whole.update(hashlib.sha256(part).digest())
-    return whole.hexdigest()
-
-
-def code_files(codes: Path) -> list[Path]:
-    """Give the files of a folder of code lists, the releases beside them too: what decides which code means what.
-
-    A folder that is not there has none; to load it is refused.
-    """
-    return sorted(path for path in codes.iterdir() if path.is_file()) if codes.is_dir() else []
-
-
-@lru_cache(maxsize=256)  # asked for every location; a changed file is another key
-def _digest(path: Path, _mtime_ns: int, _size: int) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+__getattr__ = later(__name__, {
+    "calendar": ("BankHolidays", "bank_holidays", "published_to"),
+    "campaigns": ("Campaign", "asked", "load_campaigns"),
+    "checking": ("check_file",),
+    "code_file": ("check_digit_is_right",),
+    "codes": ("Code", "CodeList", "load_code_list", "load_codes"),
+    "comparing": ("Changed", "Difference", "compare"),
+    "edition": ("Comparison", "Edition", "Item", "Rule", "edition_for", "edition_ids", "edition_named", "folder",
+                "load_edition"),
+    "examples": ("Example", "load_examples"),
+    "explain": ("Explanation", "explain_item"),
+    "explain_rules": ("RuleExplained", "SettingExplained", "explain_word", "weight"),
+    "fingerprints": ("code_files", "definitions_sql", "fingerprint"),
+    "oddities": ("Oddity", "load_oddities", "oddity_of"),
+    "settings": ("Setting", "load_settings", "resolve_settings"),
+})  # fmt: skip

@@ -14,8 +14,9 @@
 was expected.  What a record gets wrong never raises: it is told to the sink, by element path only.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dscr_bridge.later import later
 from dscr_bridge.views.shapes import (
     BadValue,
     Codings,
@@ -52,16 +53,7 @@ __all__ = [
     "run_folder",
 ]
 
-_LATER = {
-    "CompiledViews": "compiled", "compile_views": "compiled", "read_columns": "compiled",
-    "Report": "conformance", "rows": "conformance", "run_folder": "conformance",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    """Import the compiler when it is first asked for: the command line starts without it."""
-    if name not in _LATER:
-        raise AttributeError(name)
-    from importlib import import_module
-
-    return getattr(import_module(f"dscr_bridge.views.{_LATER[name]}"), name)
+__getattr__ = later(__name__, {
+    "compiled": ("CompiledViews", "compile_views", "read_columns"),
+    "conformance": ("Report", "rows", "run_folder"),
+})  # fmt: skip
