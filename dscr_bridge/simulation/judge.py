@@ -27,7 +27,17 @@ from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.simulation import home
 from dscr_bridge.simulation.calendar import SPREAD, Month
 from dscr_bridge.simulation.network import Answered
-from dscr_bridge.simulation.weather import MACHINE, NETWORK, PERSON, RECEIVER, RECEIVER_CLOCK, SOURCE, Episode
+from dscr_bridge.simulation.weather import (
+    ASLEEP,
+    MACHINE,
+    NETWORK,
+    OFF,
+    PERSON,
+    RECEIVER,
+    RECEIVER_CLOCK,
+    SOURCE,
+    Episode,
+)
 
 if TYPE_CHECKING:
     from dscr_bridge.simulation.machine import Computer
@@ -331,14 +341,14 @@ class Judge:
                 e.kind in ("clock-ahead", "clock-behind") and mine
             ):
                 found.append((e.start, e.end + NOTICED))
-            elif e.kind in ("asleep", "disk-full") and mine:
+            elif e.kind in (*ASLEEP, "disk-full") and mine:
                 found.append((e.start, e.end))
         return found
 
     def _happened(self, e: Episode) -> bool:
         if e.kind.startswith("crash"):
             return any(e in c.commits and c.commits[e] >= e.value for c in self.scene.computers)
-        return e.kind in MACHINE or e.kind in RECEIVER_CLOCK
+        return e.kind in MACHINE or e.kind in RECEIVER_CLOCK or e.kind in OFF
 
     def _asked_to_wait(self, who: int, answer: Answered) -> None:
         try:

@@ -13,7 +13,7 @@ from dscr_bridge.ledger.store import Ledger
 from dscr_bridge.opening import Bridge
 from dscr_bridge.simulation.kernel import Kernel, Machine
 from dscr_bridge.simulation.network import URL, Wire
-from dscr_bridge.simulation.weather import Episode
+from dscr_bridge.simulation.weather import ASLEEP, Episode
 from dscr_bridge.submit.receiver_api import ReceiverApi
 from dscr_bridge.world import World
 
@@ -149,7 +149,7 @@ class Computer:
         self.kernel.wait(self.machine, until if asleep is None else asleep.end + look)
 
     def _asleep(self, at: datetime) -> Episode | None:
-        return next((e for e in self.scene.weather("asleep") if self.scene.strikes(e, self.index) and e.on(at)), None)
+        return next((e for e in self.scene.weather(*ASLEEP) if self.scene.strikes(e, self.index) and e.on(at)), None)
 
     @contextmanager
     def _running(self) -> Iterator[Bridge]:

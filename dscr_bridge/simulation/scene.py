@@ -65,9 +65,13 @@ class Scene:
             ledger = self.folder / f"data-{shared}" / "ledger.sqlite"
             self.computers.append(machine.Computer(self, index, ledger))
         chance = random.Random(f"{self.seed}/weather")  # noqa: S311  (repeatable on purpose)
+        away = random.Random(f"{self.seed}/nobody")  # noqa: S311  (likewise)
         for month in self.months:
-            planned = month.planned
-            self._arrange(month, weather.of_window(chance, month.window, planned, self.machines), chance)
+            episodes = weather.of_window(chance, month.window, month.planned, self.machines)
+            # Before its first window a bridge cannot know that it was missed: it was not in use yet.
+            if away.random() < 1 / 40 and month is not self.months[0]:
+                episodes = weather.off_for_all_of_it(away, month.window, self.machines)
+            self._arrange(month, episodes, chance)
 
     def receiver_clock(self) -> datetime:
         """Say what the receiver's clock says."""
@@ -88,7 +92,7 @@ class Scene:
 
     def changes(self, index: int) -> Iterator[datetime]:
         """Give the moments at which a computer's own clock or sleep changes, which it has to notice by itself."""
-        for e in self.weather("clock-ahead", "clock-behind", "disk-full", "asleep"):
+        for e in self.weather("clock-ahead", "clock-behind", "disk-full", *weather.ASLEEP):
             if self.strikes(e, index):
                 yield from (e.start, e.end)
 

@@ -58,6 +58,10 @@ PERSON: Mapping[str, str] = {
     "edit-after": "a person changes a figure on the platform after the bridge counted, before or after it sent",
 }
 KINDS: Mapping[str, str] = {**NETWORK, **RECEIVER, **RECEIVER_CLOCK, **SOURCE, **MACHINE, **PERSON}
+# Drawn apart from the others: while it lasts nothing else can strike.
+OFF = {"off-throughout": "every computer is off for the whole window"}
+
+ASLEEP = ("asleep", *OFF)
 
 WISHES = (5, 60, 900, 3600, 86_400)  # Retry-After, in seconds
 
@@ -92,6 +96,13 @@ def of_window(chance: random.Random, window: Window, planned: datetime, machines
     awake = window.closes_at - timedelta(minutes=chance.choice((15, 25, 45, 120, 360)) * chance.uniform(0.7, 1.3))
     off = [Episode("asleep", planned - timedelta(hours=3), awake, machine) for machine in range(machines)]
     return off + [_episode(chance, kind, window, awake, machines) for kind in kinds]
+
+
+def off_for_all_of_it(chance: random.Random, window: Window, machines: int) -> list[Episode]:
+    """Let every computer be off from before a window opens until hours after it has closed."""
+    start = window.opens_at - timedelta(days=1)
+    ends = (window.closes_at + timedelta(hours=chance.uniform(1, 60)) for _ in range(machines))
+    return [Episode("off-throughout", start, end, machine) for machine, end in enumerate(ends)]
 
 
 def _episode(chance: random.Random, kind: str, window: Window, begun: datetime, machines: int) -> Episode:
