@@ -102,9 +102,12 @@ def questions(bridge: "Bridge") -> "Callable[[], datetime]":
     return ask
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
 def sandbox(context: typer.Context) -> None:
-    """Start a simulator: `sandbox receiver ...` or `sandbox care-record ...`; `--help` after it says more."""
+    """Start a simulator, or pull the levers of one that runs: `sandbox receiver ...`, `sandbox lever URL KIND ...`."""
     from dscr_bridge.sandbox.__main__ import main
 
     main(context.args)

@@ -1,4 +1,4 @@
-"""Run a simulator, write the synthetic homes, or write the receiver's contract: `python -m dscr_bridge.sandbox`."""
+"""Run a simulator, pull its levers, write the synthetic homes or the contract: `python -m dscr_bridge.sandbox`."""
 
 import argparse
 import sqlite3
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from dscr_bridge.sandbox import pulling
 from dscr_bridge.world import World, world_at
 
 Clock = Callable[[], datetime]
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dscr_bridge.sandbox", description="SIMULATOR: nothing here is real.")
+    parser = argparse.ArgumentParser(prog="dscr-bridge sandbox", description="SIMULATOR: nothing here is real.")
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     receiver = kinds.add_parser("receiver", help="the simulated receiver")
     receiver.set_defaults(act=_receiver)
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     flawed.set_defaults(act=_flawed)
     levers = kinds.add_parser("levers", help="list the ways in which the simulators can be told to misbehave")
     levers.set_defaults(act=_levers)
+    pulling.add_to(kinds)
     openapi = kinds.add_parser("openapi", help="write the receiver's contract to standard output")
     openapi.set_defaults(act=_openapi)
     return parser
@@ -102,9 +104,9 @@ def _flawed(asked: argparse.Namespace) -> None:
 
 
 def _levers(asked: argparse.Namespace) -> None:
-    from dscr_bridge.sandbox import care_faults, faults, portal_faults
+    from dscr_bridge.sandbox import care_faults, portal_faults, receiver
 
-    kinds = (("receiver", faults.KINDS), ("care-record", care_faults.KINDS), ("portal", portal_faults.KINDS))
+    kinds = (("receiver", receiver.KINDS), ("care-record", care_faults.KINDS), ("portal", portal_faults.KINDS))
     for kind, levers in kinds:
         sys.stdout.write(f"{kind}\n" + "".join(f"  {name:<18}{says}\n" for name, says in levers.items()))
 

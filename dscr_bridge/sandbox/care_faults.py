@@ -24,6 +24,7 @@ _BEFORE = {
     "html": "an HTML login page with status 200",
     "outcome": "an OperationOutcome with status 200",
     "no-body": "status 200 and nothing else",
+    "outage-calendar": "standing: 503 in each interval of `value`, written as START/END (ISO 8601), by its own clock",
 }
 _TWISTS = {
     "truncated": "two thirds of a page",
@@ -38,6 +39,8 @@ _TWISTS = {
     "other-resource": "the page holds a resource of another type",
     "empty-last-page": "the last page points to an empty one",
     "null-entry": "an entry is null",
+    "slow-drip": "the page drips for `seconds`",
+    "schema-change": "the element in `value` (status, when left out) has another name in every resource",
     "huge": "the page stands behind `value` blanks",
 }
 _OTHERS = {
@@ -83,7 +86,9 @@ def before(
     """Give the answer of a lever that strikes before anything is looked up; None lets the request through."""
     if slow := levers.take("slow", **facts):
         sleep(slow.seconds)
-    lever = levers.take([kind for kind in _BEFORE if kind != "slow"], **facts)
+    if until := levers.outage(now, **facts):
+        return _unavailable(until, now)
+    lever = levers.take([kind for kind in _BEFORE if kind not in ("slow", "outage-calendar")], **facts)
     if lever is None:
         return None
     if lever.kind == "dead":
@@ -110,7 +115,15 @@ def _busy(lever: Lever, now: datetime) -> Response:
     return response
 
 
-def twisted(levers: Levers, facts: Mapping[str, str], bundle: dict[str, Any]) -> Response:
+def _unavailable(until: datetime, now: datetime) -> Response:
+    response = outcome(503, "transient", "An outage that was announced.")
+    response.headers["Retry-After"] = f"{(until - now).total_seconds():.0f}"
+    return response
+
+
+def twisted(
+    levers: Levers, facts: Mapping[str, str], bundle: dict[str, Any], sleep: Callable[[float], None]
+) -> Response:
     """Give a page, spoilt as the levers say."""
     lever = levers.take(_TWISTS, **facts)
     if lever is None:
@@ -120,6 +133,8 @@ def twisted(levers: Levers, facts: Mapping[str, str], bundle: dict[str, Any]) ->
         return Response(whole[: len(whole) * 2 // 3], 200, content_type=FHIR_JSON)
     if lever.kind == "huge":
         return Response(" " * int(lever.value or 70_000_000) + json.dumps(bundle), 200, content_type=FHIR_JSON)
+    if lever.kind == "slow-drip":
+        return serving.dripping(json.dumps(bundle).encode(), 200, FHIR_JSON, lever.seconds, sleep)
     _TWIST[lever.kind](bundle, lever)
     return page(bundle)
 
@@ -140,6 +155,13 @@ def _bad_resource(bundle: dict[str, Any], lever: Lever) -> None:
         middle = entries[len(entries) // 2]
         resource = middle["resource"]
         middle["resource"] = {**resource, **_SPOILT.get(resource["resourceType"], _SPOILT_OTHERWISE)}
+
+
+def _rename(bundle: dict[str, Any], lever: Lever) -> None:
+    old = str(lever.value or "status")
+    for entry in bundle["entry"]:
+        renamed = {(f"{name}New" if name == old else name): what for name, what in entry["resource"].items()}
+        entry["resource"] = renamed
 
 
 def _next(bundle: dict[str, Any], url: str) -> None:
@@ -181,6 +203,7 @@ def _empty_last_page(bundle: dict[str, Any], lever: Lever) -> None:
 
 _TWIST: Mapping[str, Callable[[dict[str, Any], Lever], object]] = {
     "bad-resource": _bad_resource,
+    "schema-change": _rename,
     "foreign-next": _foreign,
     "loop": _loop,
     "repeated-entry": _repeat_entry,

@@ -22,10 +22,13 @@ from dscr_bridge.sandbox.tokens import Tokens
 TOKEN_SECONDS = 300
 
 
-def make(shelf: Shelf, clock: Callable[[], datetime], levers: list[dict[str, Any]], *, page_size: int = 50) -> Flask:
+def make(
+    shelf: Shelf, clock: Callable[[], datetime], levers: list[dict[str, Any]], *, page_size: int = 50,
+    sleep: Callable[[float], None] = serving.wait,
+) -> Flask:  # fmt: skip
     """Make the care record over the resources of a shelf."""
     tokens = Tokens({CLIENT_ID: CLIENT_SECRET}, TOKEN_SECONDS)
-    record = CareRecord(shelf, Levers(care_faults.KINDS, levers), tokens, clock, page_size)
+    record = CareRecord(shelf, Levers(care_faults.KINDS, levers), tokens, clock, page_size, sleep)
     app = Flask("dscr_bridge.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = serving.MOST_BYTES
     _answer_in_fhir(app, record)
@@ -101,6 +104,10 @@ def _open_simulator(app: Flask, record: CareRecord) -> None:
             return care_faults.outcome(
                 400, "invalid", f"Send a list of levers: {', '.join(sorted(care_faults.KINDS))}."
             )
+        return Response(json.dumps(record.levers.shown()), content_type="application/json")
+
+    @app.get("/simulator/levers")
+    def show_levers() -> Response:
         return Response(json.dumps(record.levers.shown()), content_type="application/json")
 
     @app.get("/simulator/requests")

@@ -25,6 +25,7 @@ _BEFORE = {
     "unauthorised": "401: the token is not valid any more",
     "not-permitted": "403",
     "redirect": "307 to the address in `value`",
+    "outage-calendar": "standing: 503 in each interval of `value`, written as START/END (ISO 8601), by its own clock",
 }
 _AFTER = {
     "time-out-after": "stores the section, waits `seconds` and hangs up: the sender cannot know",
@@ -34,6 +35,8 @@ _AFTER = {
     "wrong-sha": "stores the section, and gives a receipt for other bytes",
     "wrong-section": "stores the section, and gives a receipt for another section",
     "wrong-submission": "stores the section, and gives a receipt for another submission",
+    "slow-drip": "stores the section, and lets its answer drip for `seconds`",
+    "schema-change": "stores the section, and answers with other names than the contract's",
     "huge": "stores the section, and gives a receipt behind `value` blanks",
 }
 _OTHERS = {
@@ -44,6 +47,7 @@ _OTHERS = {
 }
 KINDS = {**_BEFORE, **_AFTER, **_OTHERS}
 
+_RENAMED = {"sections": "parts", "reference": "ref", "received_at": "time", "access_token": "token"}
 _LOGIN_PAGE = "<!doctype html><title>SIMULATOR</title><h1>Please log in</h1><form method='post'></form>"
 
 
@@ -62,7 +66,10 @@ def before(
     """Misbehave before anything is stored; raises Refusal or Answered, or waits, or does nothing."""
     if slow := levers.take("slow", **facts):
         sleep(slow.seconds)
-    lever = levers.take([kind for kind in _BEFORE if kind != "slow"], **facts)
+    if until := levers.outage(now, **facts):
+        later = {"Retry-After": f"{(until - now).total_seconds():.0f}"}
+        raise Refusal("maintenance", "An outage that was announced.", headers=later)
+    lever = levers.take([kind for kind in _BEFORE if kind not in ("slow", "outage-calendar")], **facts)
     if lever is None:
         return
     if lever.kind == "time-out-before":
@@ -116,6 +123,8 @@ def after(
     twisted = {
         "html-after": lambda: Response(_LOGIN_PAGE, 200, content_type="text/html"),
         "garbled": lambda: Response(whole[: len(whole) // 2], status, content_type="application/json"),
+        "slow-drip": lambda: serving.dripping(whole.encode(), status, "application/json", lever.seconds, sleep),
+        "schema-change": lambda: _json({_RENAMED.get(k, k): v for k, v in answer.items()}, status),
         "wrong-sha": lambda: _json({**answer, "body_sha256": "0" * 64}, status),
         "wrong-section": lambda: _json({**answer, "section": "visiting"}, status),
         "wrong-submission": lambda: _json({**answer, "submission_id": "1-9999999999:care_home:2022-08:1"}, status),

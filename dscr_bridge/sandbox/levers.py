@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ class Lever:
     seconds: float = 0.0  # for the slow ones, and for Retry-After
     value: Any = None  # what the kind needs: a form of Retry-After, an address, a number ...
     match: Mapping[str, str] = field(default_factory=dict)  # facts of the request: on, section, location, resource ...
+
+    def fits(self, facts: Mapping[str, str]) -> bool:
+        """Say whether it is about a request with these facts."""
+        return all(facts.get(name) == value for name, value in self.match.items())
 
 
 _OWN = ("kind", "after", "times", "seconds", "value")
@@ -44,7 +49,7 @@ class Levers:
         wanted = {kinds} if isinstance(kinds, str) else set(kinds)
         with self._lock:
             for lever in self._levers:
-                if lever.kind in wanted and all(facts.get(k) == v for k, v in lever.match.items()) and _due(lever):
+                if lever.kind in wanted and lever.fits(facts) and _due(lever):
                     return lever
         return None
 
@@ -52,6 +57,13 @@ class Levers:
         """Give the standing `seconds` of a kind that is a setting rather than an event."""
         with self._lock:
             return next((lever.seconds for lever in self._levers if lever.kind == kind), otherwise)
+
+    def outage(self, now: datetime, **facts: str) -> datetime | None:
+        """Say until when an announced outage lasts that an instant lies in; None in between."""
+        with self._lock:
+            standing = [lever for lever in self._levers if lever.kind == "outage-calendar" and lever.fits(facts)]
+        ends = [end for lever in standing for start, end in intervals(lever.value) if start <= now < end]
+        return max(ends, default=None)
 
     def shown(self) -> list[dict[str, Any]]:
         """Give the levers as they are now, for people."""
@@ -68,8 +80,30 @@ def _lever(stated: Mapping[str, Any], kinds: frozenset[str]) -> Lever:
     kind = str(stated.get("kind"))
     if kind not in kinds:
         raise ValueError(f"no such lever; the levers are {', '.join(sorted(kinds))}")
+    if kind == "outage-calendar":
+        intervals(stated.get("value"))  # that they can be read is said now, not in the middle of an outage
     own = {k: stated[k] for k in _OWN if k in stated and k != "kind"}
     return Lever(kind, **own, match={k: str(v) for k, v in stated.items() if k not in _OWN})
+
+
+def intervals(stated: Any) -> list[tuple[datetime, datetime]]:
+    """Read the intervals of an outage calendar, one text or several.  Raises ValueError."""
+    written = [stated] if isinstance(stated, str) else list(stated or ())
+    try:
+        found = [(_aware(start), _aware(end)) for start, end in (str(one).split("/") for one in written)]
+    except ValueError:
+        found = []
+    if not found:
+        raise ValueError("an outage calendar has intervals START/END with offsets, for example "
+                         "2026-11-09T10:00:00Z/2026-11-09T12:00:00Z")  # fmt: skip
+    return found
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError
+    return at
 
 
 def _due(lever: Lever) -> bool:

@@ -107,7 +107,8 @@ def answer(record: CareRecord, resource_type: str, asked: list[tuple[str, str]])
     elements = tuple(filter(None, given.get("_elements", "").split(",")))
     used = [(name, value) for name, value in asked if name not in unknown]
     if given.get("_summary") == "count" or count == 0:
-        return care_faults.twisted(record.levers, facts, _bundle(record, len(ids), (), _self_link(resource_type, used)))
+        none = _bundle(record, len(ids), (), _self_link(resource_type, used))
+        return care_faults.twisted(record.levers, facts, none, record.sleep)
     reading = Reading(resource_type, ids, 0, count, elements)
     return _page(record, reading, _self_link(resource_type, used), facts)
 
@@ -156,7 +157,7 @@ def _page(record: CareRecord, reading: Reading, here: str, facts: Mapping[str, s
         cursor = _keep(record, replace(reading, at=until, page=reading.page + 1))
         url = f"{request.host_url}{reading.resource_type}?_cursor={cursor}"
         bundle["link"].append({"relation": "next", "url": url})
-    return care_faults.twisted(record.levers, facts, bundle)
+    return care_faults.twisted(record.levers, facts, bundle, record.sleep)
 
 
 def _keep(record: CareRecord, reading: Reading) -> str:

@@ -15,12 +15,14 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from dscr_bridge.returns import instant
-from dscr_bridge.sandbox import contract, faults, openapi, registry, rules, serving, taking
+from dscr_bridge.sandbox import contract, faults, meanwhile, openapi, registry, rules, serving, taking
 from dscr_bridge.sandbox.levers import Levers
 from dscr_bridge.sandbox.problems import MEDIA_TYPE, Refusal
 from dscr_bridge.sandbox.store import Place, Store
 from dscr_bridge.sandbox.taking import Receiver
 from dscr_bridge.sandbox.tokens import Tokens
+
+KINDS = {**faults.KINDS, **meanwhile.KINDS}
 
 
 def make(
@@ -30,7 +32,7 @@ def make(
     """Make the receiver over its folder: `registry.json` is read from it, the store is kept in it."""
     known = registry.read(folder)
     tokens = Tokens(known.accounts, known.token_seconds)
-    receiver = Receiver(Store(folder), known, Levers(faults.KINDS, levers), tokens, clock, sleep)
+    receiver = Receiver(Store(folder), known, Levers(KINDS, levers), tokens, clock, sleep)
     app = Flask("dscr_bridge.sandbox", static_folder=None)
     app.extensions["receiver"] = receiver
     app.config["MAX_CONTENT_LENGTH"] = serving.MOST_BYTES
@@ -106,7 +108,7 @@ def _open_simulator(app: Flask, receiver: Receiver) -> None:
         try:
             receiver.levers.set(request.get_json(force=True))
         except (ValueError, TypeError, AttributeError):
-            raise Refusal("invalid-request", f"Send a list of levers: {', '.join(sorted(faults.KINDS))}.") from None
+            raise Refusal("invalid-request", f"Send a list of levers: {', '.join(sorted(KINDS))}.") from None
         return _json(receiver.levers.shown())
 
     @app.get("/simulator/levers")
@@ -121,9 +123,7 @@ def _open_simulator(app: Flask, receiver: Receiver) -> None:
     def edit() -> Response:
         change = taking.parsed(contract.Edit, request.get_data())
         place = Place(change.window, change.location, change.care_type, change.section)
-        items = {item: _by_a_person(value) for item, value in change.items.items()}
-        now = receiver.now()
-        receiver.store.edit(place, items, instant(now), taking.window_of(change.window).is_open(now))
+        meanwhile.edit(receiver, place, change.items)
         return _json(_return_on_record(receiver, change.window, change.location, change.care_type))
 
 
@@ -170,9 +170,7 @@ def _submission(receiver: Receiver, submission_id: str) -> Response:
         raise Refusal("not-found", "No submission has such an id.")
     facts = {"on": "submission", "location": parts[0], "care_type": parts[1]}
     _allow(receiver, facts)
-    receipts = receiver.store.receipts(submission_id)
-    if not receipts:
-        raise Refusal("not-found", "Nothing of this submission has arrived.")
+    receipts = meanwhile.require_told(receiver, submission_id, receiver.store.receipts(submission_id))
     found = {"submission_id": submission_id, "sections": receipts, "simulated": True}
     return _after(receiver, facts, found)
 
@@ -189,6 +187,11 @@ def _put(receiver: Receiver, place: Place) -> Response:
         receiver.store.arrived(instant(receiver.now()), key, sha, refusal.word)
         raise
     receiver.store.arrived(instant(receiver.now()), key, sha, "accepted" if status == 201 else "repeated")
+    try:
+        receipt, status = meanwhile.happens(receiver, place, sent, sha, key) or (receipt, status)
+    except meanwhile.Late:
+        serving.hang_up(request.environ, 0, receiver.sleep)
+        return Response(status=204)
     return _after(receiver, facts, receipt, status)
 
 
@@ -210,10 +213,6 @@ def _before(receiver: Receiver, facts: Mapping[str, str]) -> None:
 
 def _after(receiver: Receiver, facts: Mapping[str, str], answer: Mapping[str, Any], status: int = 200) -> Response:
     return faults.after(receiver.levers, facts, answer, status, receiver.sleep, request.environ)
-
-
-def _by_a_person(value: Any) -> dict[str, Any]:
-    return {"state": "unknown" if value is None else "declared", "value": value}
 
 
 def _json(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

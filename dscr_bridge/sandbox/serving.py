@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
 from types import FrameType
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 THREADS = 16
 MOST_BYTES = 4_000_000
+DRIPS = 40
 NAME = "dscr-bridge"
 
 
@@ -81,6 +82,24 @@ def hang_up(environ: dict[str, Any], after_seconds: float, sleep: Callable[[floa
     sleep(after_seconds)
     channel = environ["waitress.client_disconnected"].__self__
     channel.socket.shutdown(socket.SHUT_RDWR)
+
+
+def dripping(
+    body: bytes, status: int, content_type: str, seconds: float, sleep: Callable[[float], None] = wait
+) -> "Response":
+    """Give an answer that comes in small pieces over so many seconds, none of which takes long by itself."""
+    from flask import Response
+
+    size = max(len(body) // DRIPS, 1)
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+
+    def drops() -> Iterator[bytes]:
+        for piece in pieces:
+            sleep(seconds / len(pieces))
+            yield piece
+
+    headers = {"Content-Length": str(len(body))}
+    return Response(drops(), status, headers, content_type=content_type)
 
 
 def from_loopback(environ: dict[str, Any]) -> bool:

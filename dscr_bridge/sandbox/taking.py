@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,10 +43,15 @@ class Receiver:
     tokens: Tokens
     clock: Callable[[], datetime]
     sleep: Callable[[float], None] = serving.wait
+    late: dict[str, datetime] = field(default_factory=dict)  # idempotency key -> when its receipt is there
 
     def now(self) -> datetime:
         """Give the receiver's own time, which a lever may set off."""
         return self.clock() + timedelta(seconds=self.levers.value("clock-offset", 0.0))
+
+    def is_late(self, key: str) -> bool:
+        """Say whether a lever still holds back what is known under a key."""
+        return key in self.late and self.now() < self.late[key]
 
 
 def take(
