@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from dscr_bridge import agenda, closing, due, freeze, going_live, log, sending
+from dscr_bridge import agenda, closing, due, edited, freeze, going_live, log, sending
 from dscr_bridge.choosing import surely_nothing_sent
 from dscr_bridge.due import Act
 from dscr_bridge.errors import AlreadyAccepted, BridgeError, SubmissionRefused, WindowClosed
@@ -229,6 +229,8 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
     changed = freeze.settle(bridge, obligation)
     if bridge.ledger.obligation(obligation).credited is not None:
         return  # a correction that got stuck: what was accepted stands, and only a person goes on with it
+    if edited.stands_against(bridge, prepared.figures):
+        return  # only a person says whose figure is right: by submitting, or by correcting the records
     if prepared.passed is None:
         _leave(bridge, prepared)
     elif changed:

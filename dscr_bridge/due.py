@@ -18,6 +18,8 @@ SPREAD = timedelta(minutes=30)
 # A record that was mended is noticed within this time; in review, figures are refreshed once a day.
 HELD_AGAIN = timedelta(hours=1)
 REVIEW_AGAIN = timedelta(days=1)
+# A person's change on the platform waits for that person's decision; only mended records could settle it before.
+EDITED_AGAIN = timedelta(hours=4)
 NOT_AT_ONCE = timedelta(minutes=1)
 # Nothing is ever put off by more than an hour: a moment farther away was named by a clock that has been put back since.
 FARTHEST = timedelta(minutes=65)
@@ -111,6 +113,8 @@ def _prepare_at(row: ObligationRow, planned: datetime, now: datetime) -> datetim
         return max(_credible(row.next_at, now) or planned, planned)
     if row.changed_at is None or row.changed_at > now:
         return planned
+    if row.state is ObligationState.HELD and row.reason == "edited_by_person":
+        return max(row.changed_at + EDITED_AGAIN, planned)
     if row.state in (ObligationState.HELD, ObligationState.REFUSED):
         return max(row.changed_at + HELD_AGAIN, planned)
     if row.state is ObligationState.READY:

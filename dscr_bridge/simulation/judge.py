@@ -5,7 +5,7 @@
 2. One record for each obligation and revision; a new revision only where the last one did not stand.
 3. Nothing is sent again before the receiver was asked what became of it.
 4. What is accepted is what was true: no fault turns into zero, nil or an old figure.
-5. A person's newer change on the platform is never overwritten.
+5. A person's newer change on the platform is never overwritten, nor later on by figures that were counted again.
 6. Nothing is sent outside the window while clocks are right.
 7. In the end every receipt is known to a ledger, nothing is left unresolved, and every ledger verifies.
 8. What a ledger shows as done is there, and what is not there it names as missed: nothing is missed silently.
@@ -81,7 +81,7 @@ class Standing:
 
     taken: list[Arrived] = field(default_factory=list)
     edits: list[tuple[datetime, str, str, Any]] = field(default_factory=list)
-    excused: set[str] = field(default_factory=set)  # submission ids after which a new revision is right
+    counted: datetime | None = None  # when the figures that were taken first had been counted
 
     def on_record_at(self, sections: Sequence[str]) -> datetime | None:
         """Say since when every section has been there."""
@@ -212,7 +212,7 @@ class Judge:
         since = standing.on_record_at(self.scene.sections(location))
         self._one_record(month, location, standing)
         if self._edited_after(standing, month, location, episodes):
-            return BY_PERSON
+            return BY_PERSON if self._edits_stand(standing, month, location, episodes) else VIOLATED
         stretch = self._first_good(month, episodes, location)
         if stretch is None:
             return ON_RECORD if since is not None else NO_CHANCE
@@ -223,6 +223,18 @@ class Judge:
             )
             return VIOLATED
         return ON_TIME if self._stands_right(month, location, standing, stretch) else VIOLATED
+
+    def _edits_stand(self, standing: Standing, month: Month, location: str, episodes: Sequence[Episode]) -> bool:
+        """Judge that what a person changed after the first count that was sent still stands when all is over."""
+        clocks = any(e.kind in ("clock-ahead", "clock-behind", *RECEIVER_CLOCK) for e in episodes)
+        there = self.scene.receiver.store.sections(month.window.month, location, home.CARE_TYPE[location])
+        values = {item: f["value"] for s in there.values() for item, f in s["items"].items()}
+        for at, _, item, value in standing.edits:
+            newer = standing.counted is not None and at > standing.counted + timedelta(seconds=1)
+            if newer and not clocks and values.get(item) != value:
+                self._violated(f"{location} {month.window.month}: a person's later change of {item} was overwritten")
+                return False
+        return True
 
     def _stands_right(self, month: Month, location: str, standing: Standing, stretch: datetime) -> bool:
         """Judge that what stands there in the end is what was true, and credited to the window."""
@@ -274,6 +286,7 @@ class Judge:
         earlier = {a.submission_id for a in standing.taken} - {body["submission_id"]}
         if earlier and not self._new_revision_is_right(standing, window, location):
             self._violated(f"{key}: a second record of a return that stood already")
+        standing.counted = standing.counted or datetime.fromisoformat(body["as_at"])
         standing.taken.append(Arrived(self.scene.kernel.now, body["submission_id"], section))
         self._judge_figures(key, body)
         as_at = datetime.fromisoformat(body["as_at"])

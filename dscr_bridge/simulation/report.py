@@ -40,7 +40,8 @@ class Report:
 
     def rows(self) -> list[tuple[str, str, list[int]]]:
         """Give the table: a kind of fault, what it is, and how the returns ended that it struck."""
-        return [(kind, words, [self.tally[kind, outcome] for outcome in OUTCOMES]) for kind, words in {**KINDS, **OFF}.items()]
+        kinds = {**KINDS, **OFF}
+        return [(kind, words, [self.tally[kind, outcome] for outcome in OUTCOMES]) for kind, words in kinds.items()]
 
     def as_json(self) -> dict[str, Any]:
         """Give it for tools."""

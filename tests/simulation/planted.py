@@ -118,6 +118,13 @@ def overwrite_a_person_s_edit() -> None:
     ReceiverApi.__init__ = __init__
 
 
+def count_again_over_an_edit() -> None:
+    """Figures that are counted again an hour after a person's change take its place: they are the newer ones."""
+    from dscr_bridge import edited
+
+    edited.stands_against = lambda *_: False
+
+
 def forget_a_window() -> None:
     """What fell due while the computer was off is not looked for when it runs again."""
     from dscr_bridge import agenda
@@ -126,7 +133,7 @@ def forget_a_window() -> None:
 
 
 BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull, overwrite_a_person_s_edit,
-        forget_a_window)  # fmt: skip
+        count_again_over_an_edit, forget_a_window)  # fmt: skip
 
 
 def main(bug: str, seed: str, years: int, first: int = 0) -> None:
