@@ -3,7 +3,7 @@
 One place for the words, so that the command line and the demonstration say the same thing in the same way.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -259,6 +259,17 @@ def simulated_banner() -> Text:
     """Say that nothing here is real."""
     return Text(" SIMULATED ", "bold white on red").append("  synthetic records, a simulated receiver: nothing leaves "
                                                            "this machine", "not bold default on default")  # fmt: skip
+
+
+@contextmanager
+def working(words: str) -> "Iterator[Callable[[str], None]]":
+    """Say on a terminal what takes long, and give what says how far it is; elsewhere nothing is said."""
+    quiet = Console(stderr=True)
+    if not quiet.is_terminal:
+        yield lambda _far: None
+        return
+    with quiet.status(Text(words)) as line:
+        yield lambda far: line.update(Text(far))
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 from dscr_bridge.config import Config
 from dscr_bridge.opening import Bridge
 
-# NHS England's clinical risk matrix (DCB0129, implementation guidance): likelihood 1 to 5 by severity 1 to 5.
+# NHS England's clinical risk matrix for DCB0129 and DCB0160: likelihood 1 to 5 by severity 1 to 5, with what each
+# rating means.  Compared on 28 November 2026 with the one in the hazard log that NHS England publishes for its UK Core.
 _MATRIX = (
     (1, 1, 2, 2, 3),  # very low likelihood
     (1, 2, 2, 3, 4),
@@ -19,6 +20,13 @@ _MATRIX = (
 )
 SEVERITY = ("Minor", "Significant", "Considerable", "Major", "Catastrophic")
 LIKELIHOOD = ("Very low", "Low", "Medium", "High", "Very high")
+RATINGS = (
+    "acceptable, nothing more is needed",
+    "acceptable where a further reduction costs more than it gains",
+    "undesirable: to be reduced, and acceptable only where that is impractical",
+    "must be removed or reduced",
+    "unacceptable",
+)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from dscr_bridge.assurance.facts import Field, Flow, both_times
-from dscr_bridge.assurance.hazards import LIKELIHOOD, SEVERITY, Hazard
+from dscr_bridge.assurance.hazards import LIKELIHOOD, RATINGS, SEVERITY, Hazard
 from dscr_bridge.assurance.kept import Kept
 from dscr_bridge.assurance.questions import Question
 from dscr_bridge.opening import SOFTWARE, Bridge
@@ -84,8 +84,8 @@ def hazards(rows: Sequence[Hazard]) -> str:
     summary = _table("Summary, worst first", ("Hazard", "What", "Risk before", "Risk with controls", "Controls"), cells)
     intro = (
         "<p>In the shape of DCB0129 (the maker&#x27;s log) and DCB0160 (the provider&#x27;s). Severity and likelihood "
-        "run from 1 to 5; the risk rating from 1 (acceptable) to 5 (unacceptable). Where this configuration has not "
-        "every control in place, the risk stays as it was before.</p>"
+        "run from 1 to 5. Where this configuration has not every control in place, the risk stays as it was before.</p>"
+        "<p>The risk rating: " + "; ".join(f"{n}, {text(says)}" for n, says in enumerate(RATINGS, 1)) + ".</p>"
         + _open("Name the clinical safety officer, score each hazard for your own homes, close or accept it, and sign.")
     )  # fmt: skip
     return intro + summary + "".join(_hazard(h) for h in rows)

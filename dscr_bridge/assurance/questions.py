@@ -29,7 +29,7 @@ def questions(bridge: Bridge) -> list[Question]:
             "What is done with personal data, and why?",
             (
                 "Records are read to count the monthly return that DHSC's formal notice asks of registered providers "
-                "(Health and Social Care Act 2012, as amended by the Health and Care Act 2022).",
+                "(section 277A of the Health and Social Care Act 2012, put in by the Health and Care Act 2022).",
                 f"{homes} locations. Kinds of record that are read: {tables}.",
                 f"How a return goes: {mode}.",
             ),
@@ -39,9 +39,11 @@ def questions(bridge: Bridge) -> list[Question]:
             "On what lawful basis?",
             (
                 "A legal obligation is the likely basis: UK GDPR Article 6(1)(c), and Article 9(2)(h) for health data.",
+                "The condition that fits Article 9(2)(h) is paragraph 2 of Schedule 1 to the Data Protection Act 2018: "
+                "health or social care purposes.",
                 "This is a starting point and no legal advice.",
             ),
-            "Your data protection officer decides, and names the condition of the Data Protection Act 2018.",
+            "Your data protection officer decides, and writes down why.",
         ),
         Question(
             "Whose data is it?",

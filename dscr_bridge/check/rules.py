@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from dscr_bridge.mapping import Comparison, Item, Rule
+from dscr_bridge.mapping import Comparison, Item, Rule, oddity_of
 from dscr_bridge.mapping.vocabulary import CANONICAL
 from dscr_bridge.returns import Figure, ItemId, Level, Number, Problem, Return, State
 
@@ -102,8 +102,8 @@ def _total(numbers: Iterable[Number | None]) -> Decimal:
 
 
 def _seen(rule: Rule, case: Case) -> list[Problem]:
-    names = [name for name in rule.diagnostics if case.ret.diagnostics.get(name)]
-    return [_problem(rule, rule.touches, more=f" Seen: {', '.join(names)}.")] if names else []
+    seen = [oddity_of(name).says(n) for name in rule.diagnostics if (n := case.ret.diagnostics.get(name))]
+    return [_problem(rule, rule.touches, more=f" Seen: {'; '.join(seen)}.")] if seen else []
 
 
 def _equal(rule: Rule, case: Case) -> list[Problem]:

@@ -19,10 +19,18 @@ def evidence(
 ) -> None:
     """Write the evidence pack of a return, for a representation; it is checked offline with the program inside."""
     from dscr_bridge import evidence as packs
+    from dscr_bridge import show
 
-    with the_bridge() as bridge:
-        for one in chosen(bridge, location, care_type, month):
-            typer.echo(str(packs.write(bridge, one, into, as_zip=not folder)))
+    written = []
+    try:
+        with the_bridge() as bridge, show.working("Looking for the evidence ...") as far:
+            wanted = list(chosen(bridge, location, care_type, month))
+            for n, one in enumerate(wanted, 1):
+                far(f"Writing the evidence pack of {one.id}, {n} of {len(wanted)}")
+                written.append(packs.write(bridge, one, into, as_zip=not folder))
+    finally:
+        for path in written:
+            typer.echo(str(path))
 
 
 @app.command()

@@ -31,7 +31,8 @@ def assess(
 
     least = _grade(at_least)
     with the_bridge() as bridge:
-        found = kit.assess(bridge, source, whole=whole)
+        with show.reading(bridge) as watched:
+            found = kit.assess(watched, source, whole=whole)
         written = kit.write(found, bridge.config.data_folder / "assessments")
     if as_json:
         typer.echo(json.dumps(kit.as_document(found), ensure_ascii=False))

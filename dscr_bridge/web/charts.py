@@ -59,7 +59,7 @@ def months(title: str, states: Sequence[tuple[str, str, str]]) -> Markup:
 def beds(title: str, kinds: Sequence[tuple[str, int]]) -> Markup:
     """Draw beds as squares, one each, by kind: occupied, reserved, accepting, other."""
     squares = [kind for kind, n in kinds for _ in range(n)]
-    across = 20
+    across = 10  # two fives, as people count
     rows = max(1, -(-len(squares) // across))
     size = 28
     parts = []
@@ -75,11 +75,13 @@ def beds(title: str, kinds: Sequence[tuple[str, int]]) -> Markup:
             parts.append(
                 f'<text class="bed-letter bed-letter-{escape(kind)}" x="{middle}" y="{y + 19}">{letter}</text>'
             )
-    return _svg(title, parts, width=across * size, height=rows * size)
+    return _svg(title, parts, width=across * size, height=rows * size, kind="chart chart-beds")
 
 
-def _svg(title: str, parts: Sequence[str], width: int = WIDTH, height: int = HEIGHT) -> Markup:
-    head = f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+def _svg(
+    title: str, parts: Sequence[str], width: int = WIDTH, height: int = HEIGHT, kind: str = "chart"
+) -> Markup:
+    head = f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
     return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704  (numbers and escaped words only)
 
 

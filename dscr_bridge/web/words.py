@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from dscr_bridge.ledger import Event, ObligationRow, ObligationState
+from dscr_bridge.mapping.settings import Setting
 from dscr_bridge.paper import in_words
 from dscr_bridge.returns import CareType, Figure, State, number
 from dscr_bridge.window import LONDON, Window
@@ -222,4 +223,23 @@ def happened(event: Event) -> str:
 
 def who(event: Event) -> str:
     """Say who did what an event tells: a named person, or the bridge."""
-    return str(event.body.get("by") or "the bridge")
+    by = str(event.body.get("by") or "")
+    return "the bridge" if by in ("", "dscr-bridge") else by
+
+
+def setting(value: object) -> str:
+    """Say what an edge rule is set to: a flag as yes or no, codes as words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple, frozenset)):
+        return ", ".join(in_words(str(v)).lower() for v in value) or "none"
+    return in_words(value).lower() if isinstance(value, str) else str(value)
+
+
+def setting_range(one: Setting) -> str:
+    """Say what an edge rule can be set to."""
+    if one.type == "flag":
+        return "yes or no"
+    if one.choices:
+        return f"can be {', '.join(in_words(c).lower() for c in one.choices)}"
+    return one.range

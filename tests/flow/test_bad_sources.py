@@ -106,7 +106,7 @@ FILES = {
         lambda place: edited(place.file("posts.csv"), ("Cook,Permanent", "9991234578,Permanent")), 30,
         f"{HELD}\n  A required figure must not leave out somebody whose role, engagement or reason nobody has settled. Concerns: "
         f"{STAFF.partition('; Agency')[0]}.\n  Some records could not be read, placed or understood, and it is not known which figure they "
-        f"belong to. Seen: code_unmapped.\n{MEND}",
+        f"belong to. Seen: 1 word or code is on no list: see `dscr-bridge explain codes`.\n{MEND}",
         ("held", "check_failed")),
 }  # fmt: skip
 

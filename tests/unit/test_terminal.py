@@ -55,14 +55,34 @@ def test_the_preview_follows_the_order_of_the_screens_that_the_crib_sheet_declar
     assert all(edition.item(f.item).title[:40] in "\n".join(lines) for f in figures)
 
 
-def test_a_long_reading_shows_on_a_terminal_how_far_it_is_and_nothing_of_a_record(tmp_path: Path) -> None:
-    path = settings.write_settings(tmp_path, homes.write_homes(tmp_path / "homes", NOW), mode="review")
-    command = [sys.executable, "-m", "dscr_bridge", "--config", str(path), "--clock", "2026-11-09T10:35:00Z", "preview", "Elm Court"]
+def command_of(config: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "dscr_bridge", "--config", str(config), "--clock", "2026-11-09T10:35:00Z", *words]
+
+
+def at_a_terminal(command: list[str]) -> tuple["subprocess.CompletedProcess[bytes]", str]:
+    """Run a command whose standard error is a terminal; give what it wrote there besides."""
     ours, theirs = pty.openpty()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm"}, timeout=100, check=False)
     os.close(theirs)
     seen = os.read(ours, 65536).decode()
     os.close(ours)
+    return done, seen
+
+
+def test_what_takes_long_says_on_a_terminal_how_far_it_is(tmp_path: Path) -> None:
+    path = settings.write_settings(tmp_path, homes.write_homes(tmp_path / "homes", NOW), mode="review")
+    assessed, seen = at_a_terminal(command_of(path, "assess", "elm-court-record"))
+    assert assessed.returncode == 0 and "Reading" in seen and b"Reading the sources" not in assessed.stdout
+    packed, seen = at_a_terminal(command_of(path, "evidence", "The Willows", "--into", str(tmp_path / "packs")))
+    assert packed.returncode == 0, seen
+    assert "Writing the evidence pack of" in seen and "2 of 2" in seen
+    assert sorted(Path(line).is_file() for line in packed.stdout.decode().split()) == [True, True]
+
+
+def test_a_long_reading_shows_on_a_terminal_how_far_it_is_and_nothing_of_a_record(tmp_path: Path) -> None:
+    path = settings.write_settings(tmp_path, homes.write_homes(tmp_path / "homes", NOW), mode="review")
+    command = command_of(path, "preview", "Elm Court")
+    done, seen = at_a_terminal(command)
     assert "Reading" in seen, seen
     assert b"Occupied beds" in done.stdout and b"Reading" not in done.stdout
     quiet = subprocess.run(command, capture_output=True, timeout=100, check=False)
