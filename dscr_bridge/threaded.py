@@ -20,11 +20,19 @@ def running(server: Any, name: str) -> Iterator[None]:
         server.task_dispatcher.shutdown()
         server.close()
         thread.join(5)
+        _hang_up(server)
 
 
 def quiet() -> None:
     """Let the server's own log say errors alone: its warnings repeat what was asked."""
     logging.getLogger("waitress").setLevel(logging.ERROR)
+
+
+def _hang_up(server: Any) -> None:
+    """Close the connections that visitors keep open: the server closes none but its own, and each is a socket."""
+    from waitress.wasyncore import close_all  # type: ignore[import-untyped]
+
+    close_all(server.map if hasattr(server, "map") else server._map, ignore_all=True)
 
 
 def _until_closed(server: Any, closing: threading.Event) -> None:

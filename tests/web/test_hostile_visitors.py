@@ -1,14 +1,18 @@
 """What somebody who means harm can try: forged forms, guessed passwords, borrowed addresses, stored markup, wrong roles."""
 
 import re
+import socket
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from flask.testing import FlaskClient
-from installed import ELM, RIVER, ROSE, WILLOWS, Site, declared
+from installed import ELM, RIVER, ROSE, WILLOWS, Site, declared, served_site
 
 from dscr_bridge import acting, links
 from dscr_bridge.config import Config, Pages
@@ -366,6 +370,20 @@ def test_figures_that_changed_since_they_were_seen_are_not_approved(serve: Any) 
     after = client.get(HOME + "/")
     assert b"figures have changed since you looked" in after.data
     assert site.bridge.ledger.decisions(ELM, "return_approved") == ()
+
+
+def test_who_keeps_a_connection_open_is_hung_up_on_when_the_pages_end(tmp_path: Path) -> None:
+    """A browser's idle connections were left open by the server, and found unclosed at some later moment."""
+    with ExitStack() as running:
+        site = served_site(tmp_path, running)
+        visitor = running.enter_context(socket.create_connection(("127.0.0.1", urlsplit(site.address).port or 0), timeout=20))
+        visitor.sendall(b"GET /about HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert visitor.recv(20).startswith(b"HTTP/1.1 200")
+        kept = visitor.dup()
+    with closing(kept):
+        kept.settimeout(20)
+        while kept.recv(65536):  # the rest of the page, and then the end
+            pass
 
 
 def test_beyond_this_machine_people_must_sign_in_through_tls() -> None:
