@@ -21,6 +21,7 @@ from dscr_bridge import acting, deciding, notify
 from dscr_bridge import bridge as flow
 from dscr_bridge.config import Alerts, Away, Calendar, Certificate, Config, Contact, Pages, Secret
 from dscr_bridge.config import _across as across
+from dscr_bridge.mapping import published_to
 from dscr_bridge.notify import carry as carrying
 from dscr_bridge.notify import ladder
 from dscr_bridge.opening import Bridge, opened
@@ -294,6 +295,24 @@ def _certificate(ends: datetime) -> bytes:
     signed = made.not_valid_before(datetime(2025, 1, 1, tzinfo=UTC)).not_valid_after(ends).sign(key, hashes.SHA256())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return signed.public_bytes(serialization.Encoding.PEM) + pem
+
+
+def test_between_windows_people_are_asked_about_the_contacts_and_told_of_the_table_of_holidays_once(tmp_path: Path) -> None:
+    near_its_end = published_to() - timedelta(days=45)
+    clock = Clock(at=datetime(near_its_end.year, near_its_end.month, 2, 10, tzinfo=UTC))
+    kept = Kept(clock=clock)
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9), contact(tmp_path, "Ivy", "supplier", 9))
+    with opened(config, clock.world()) as bridge:
+        for _ in range(3):
+            notify.tick(bridge, kept)
+            clock.at += timedelta(days=1)
+    texts: dict[str, list[str]] = {}
+    for _, name, subject, text in kept.letters:
+        texts.setdefault(name, []).append(f"{subject} {text}")
+    providers = len(config.provider)  # each has its own contacts to confirm, and is told of the table
+    assert sum(t.count("are the contacts still right?") for t in texts["Jo"]) == providers
+    assert sum(t.count("The table of bank holidays is near its end") for t in texts["Ivy"]) == providers
+    assert "later windows are computed" in texts["Ivy"][0] and "bank holidays" not in "".join(texts["Jo"])
 
 
 def test_a_stale_source_is_told_to_the_supplier_with_the_page_where_people_reach_it(tmp_path: Path) -> None:
