@@ -4,13 +4,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dscr_bridge.views.decode import Decoder, Shapes
 from dscr_bridge.views.definition import Place
 from dscr_bridge.views.generate import Bind, Written, write
 from dscr_bridge.views.interpret import Evaluator
 from dscr_bridge.views.plan import PlannedSelect, PlannedView, check_leaves, plan_view
-from dscr_bridge.views.shapes import ColumnSpec, Page, ReferenceKey, ResourceKey, Sink, ViewSource
+from dscr_bridge.views.shapes import ColumnSpec, Converter, Page, ReferenceKey, ResourceKey, Sink, ViewSource
 from dscr_bridge.views.steps import Node, Step
 from dscr_bridge.views.steps import ReferenceKey as ReferenceStep
 from dscr_bridge.views.values import References
@@ -20,11 +21,17 @@ from dscr_bridge.views.values import References
 class CompiledViews:
     """Views ready to read records.  May be used by several threads; holds no record between calls."""
 
-    views: tuple[PlannedView, ...]
+    plans: tuple[PlannedView, ...]  # without the converters of the run
+    converters: Mapping[str, Mapping[str, Converter]]
     decoder: Decoder
     evaluator: Evaluator
     roots: Mapping[str, Node]
     sources: Mapping[str, str]  # the generated code by resource, to look at
+
+    @cached_property
+    def views(self) -> tuple[PlannedView, ...]:
+        """The views with the converters of the run, for the slower evaluator."""
+        return tuple(plan.with_converters(self.converters[plan.name]) for plan in self.plans)
 
     @property
     def resources(self) -> frozenset[str]:
@@ -40,7 +47,7 @@ class CompiledViews:
 
     def columns(self, view: str) -> tuple[str, ...]:
         """Give the names of the cells of a view's rows; raises KeyError."""
-        for planned in self.views:
+        for planned in self.plans:
             if planned.name == view:
                 return planned.cells
         raise KeyError(view)
@@ -67,12 +74,13 @@ def compile_views(
     compiled without it, so that a misspelt element is found at load.  Raises DefinitionError.
     """
     blueprint = _blueprint(tuple(views), lenient)
-    planned = [plan.with_converters(source.convert) for plan, source in zip(blueprint.plans, views, strict=True)]
+    converters = {source.name: source.convert for source in views}
+    plans = {plan.name: plan for plan in blueprint.plans}
     evaluator = Evaluator(resource_key, {of: References(of, reference_key) for of in blueprint.wanted})
     readers: dict[str, tuple[Bind, Sequence[str]]] = {}
     for resource, written in blueprint.written.items():
-        of = [view for view in planned if view.resource == resource]
-        readers[resource] = written.bound(of, evaluator), [view.name for view in of]
+        bind = written.bound(converters, lambda name: plans[name].with_converters(converters[name]), evaluator)
+        readers[resource] = bind, [plan.name for plan in blueprint.plans if plan.resource == resource]
 
     def learn(urn: str, resource: str, logical_id: str) -> None:
         for references in evaluator.references.values():
@@ -80,7 +88,7 @@ def compile_views(
 
     decoder = Decoder(blueprint.shapes, readers, learn)
     sources = {resource: written.source for resource, written in blueprint.written.items()}
-    return CompiledViews(tuple(planned), decoder, evaluator, blueprint.shapes.roots, sources)
+    return CompiledViews(blueprint.plans, converters, decoder, evaluator, blueprint.shapes.roots, sources)
 
 
 @dataclass(frozen=True)

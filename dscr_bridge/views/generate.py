@@ -17,7 +17,7 @@ from dscr_bridge.views.evaluate import evaluate_view
 from dscr_bridge.views.expressions import Expressions, Lines, safe
 from dscr_bridge.views.interpret import Evaluator
 from dscr_bridge.views.plan import PlannedColumn, PlannedSelect, PlannedView
-from dscr_bridge.views.shapes import BadValue
+from dscr_bridge.views.shapes import BadValue, Converter
 from dscr_bridge.views.steps import looks_outside
 
 Append = Callable[[Row], object]
@@ -41,15 +41,21 @@ class Written:
     references: Mapping[str, str | None]       # the remembered keys of references to the wanted type
     views: Mapping[str, str]                   # those that the slower evaluator reads
 
-    def bound(self, views: Sequence[PlannedView], evaluator: Evaluator) -> Bind:
-        """Give the function that binds a sink and gives the reader of resources, for the run of these views."""
-        of = {view.name: view for view in views}
-        convert = {(view.name, c.spec.name): c.convert for view in views for c in view.every_column()}
+    def bound(
+        self,
+        converters: Mapping[str, Mapping[str, Converter]],
+        planned: Callable[[str], PlannedView],
+        evaluator: Evaluator,
+    ) -> Bind:
+        """Give the function that binds a sink and gives the reader of resources, for one run.
+
+        `converters` are those of the run, by view and column; `planned` gives a view with them.
+        """
         names = {**self.names, "evaluator": evaluator, "evaluate": evaluator.step, "repeated": evaluator.repeated,
                  "resource_key": evaluator.resource_key}  # fmt: skip
-        names |= {name: convert[column] for name, column in self.converters.items()}
+        names |= {name: converters[view][column] for name, (view, column) in self.converters.items()}
         names |= {name: evaluator.references[wanted] for name, wanted in self.references.items()}
-        names |= {name: of[view] for name, view in self.views.items()}
+        names |= {name: planned(view) for name, view in self.views.items()}
         exec(self.code, names)  # noqa: S102  (made of definitions, see above)
         bind: Bind = names["bind"]
         return bind

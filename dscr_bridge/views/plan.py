@@ -61,20 +61,9 @@ class PlannedView:
     cells: tuple[str, ...]          # the names of the cells
     dated: bool = False             # whether rows are let go by a date of theirs
 
-    def every_column(self) -> Iterator[PlannedColumn]:
-        """Give the columns of all selects, and of all parts of unions."""
-        for select in self.selects:
-            yield from _every_column(select)
-
     def with_converters(self, convert: Mapping[str, Converter]) -> "PlannedView":
         """Give the same plan with the converters of another run."""
         return replace(self, selects=tuple(_with_converters(s, convert) for s in self.selects))
-
-
-def _every_column(select: PlannedSelect) -> Iterator[PlannedColumn]:
-    yield from select.columns
-    for inner in (*select.selects, *select.unions):
-        yield from _every_column(inner)
 
 
 def _with_converters(select: PlannedSelect, convert: Mapping[str, Converter]) -> PlannedSelect:

@@ -65,7 +65,7 @@ def bridge_pages(folder: Path, counting: Callable[[Any], Callable[[Any], None]])
             gathering.page(page, batch)
             gathering.add([batch])
         records = gathering.finish(note_repeats=True)
-        records.reading.update(readings(loaded, dict.fromkeys(records.received, Reading.READ), set()))
+        records.reading.update(readings(loaded, dict.fromkeys(records.received, Reading.READ), records.received))
         figures(records)
 
     return work

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import homes, pages, starting
+from tests.bench import homes, pages, starting, submission
 from tests.bench.measure import ROOT, Round, Took, fresh, middle, ratio, rounds, table
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+SENT_A_ROUND = 100
 MB_A_HOME = 0.75       # of NDJSON
 PEAK_MB_A_HOME = 0.6   # of memory, where every home is read from one export
 
@@ -150,6 +151,11 @@ def starts(asked: Asked) -> list[str]:
     return starting.report(found)
 
 
+def sending(asked: Asked) -> list[str]:
+    """Durable submissions against bare requests."""
+    return submission.written(SENT_A_ROUND, max(1, asked.rounds - 1)).rstrip("\n").split("\n")
+
+
 CHAPTERS: dict[str, tuple[str, Callable[[Asked], list[str]]]] = {
     "decode": ("NDJSON to all figures, one core", decode),
     "pages": ("Bundle pages to all figures, one core", in_pages),
@@ -157,6 +163,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Asked], list[str]]]] = {
     "growth": ("From one home to many", growth),
     "cores": ("Both cores", cores),
     "starts": ("Start-up and footprint", starts),
+    "sending": ("Durable submissions", sending),
 }
 
 

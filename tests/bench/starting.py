@@ -64,12 +64,17 @@ def tasks(folder: Path, work: Path) -> dict[str, Callable[[], Took]]:
 def _command(command: Sequence[str]) -> Took:
     """Run a command and say what it took; a return that is held is an answer too."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_compiled())
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 30):
         raise SystemExit(f"{command[-1]} ended with {process.returncode}")
     return {"cpu": used.ru_utime + used.ru_stime, "wall": time.perf_counter() - began, "peak_mb": used.ru_maxrss / 1024}
+
+
+def _compiled() -> dict[str, str]:
+    """Give the environment in which Python keeps what it compiled, as it is for an installed program."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _module(what: str, config: Path) -> Took:
