@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from dscr_bridge import mapping
-from dscr_bridge.count.definitions import prepare
-from dscr_bridge.count.home import Home, read_home
+from dscr_bridge.count.definitions import prepare, told
+from dscr_bridge.count.home import Home, home_of
 from dscr_bridge.count.reasons import Absence, key, questions_of, reading, unknown
 from dscr_bridge.mapping import Campaign, Edition, Item
 from dscr_bridge.returns import CareType, Figure, LocationId, Number, Obligation, Return, State
@@ -46,7 +46,7 @@ def count(
         return _of_nobody_knows_which(waist, edition, owed, as_at, in_window, fingerprint)
     asked = mapping.asked(mapping.load_campaigns() if campaigns is None else campaigns, window)
     prepare(waist, edition, window, as_at, values, asked)
-    home = read_home(waist.connection, location, care_type, values)
+    home = home_of(told(waist), location, care_type, values)
     figures = tuple(_figure(item, home, asked) for item in edition.items_for(care_type))
     return Return(
         owed, edition.id, as_at, figures, in_window=in_window,

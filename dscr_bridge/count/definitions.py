@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from dscr_bridge import mapping
+from dscr_bridge.count.home import Told, read_homes
 from dscr_bridge.mapping import Campaign, Edition
 from dscr_bridge.mapping.settings import Value
 from dscr_bridge.returns import instant
@@ -15,10 +16,7 @@ from dscr_bridge.tables import Waist
 _LONDON = ZoneInfo("Europe/London")
 _SHARED_LIVES = {"asked": None, "care_providing": "care_providing", "not_counted": "excluded"}
 _MADE: "WeakKeyDictionary[Waist, object]" = WeakKeyDictionary()
-_INDEXED = (
-    "said", "said_newest", "home", "place", "place_by_type", "resident", "person_served", "worker", "absent_worker",
-    "vaccinated_resident", "vaccinated_worker", "monthly_hours", "open_question", "unplaced_post", "oddity", "present",
-)  # fmt: skip
+_TOLD: "WeakKeyDictionary[Waist, Told]" = WeakKeyDictionary()
 
 
 def prepare(
@@ -39,11 +37,16 @@ def prepare(
     _make_parameters(db, edition, window, as_at, settings, asked)
     db.execute("CREATE INDEX IF NOT EXISTS person_by_key ON person (person_key, survivor_key)")
     db.executescript(mapping.definitions_sql())
-    for name in _INDEXED:
-        db.execute(f'CREATE INDEX temp."{name}_by_location" ON "{name}" (loc_key)')
-    for name in ("coverage", "diagnostic"):
-        db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_by_location" ON "{name}" (loc_key)')
     _MADE[waist] = (question, db.total_changes)
+    _TOLD.pop(waist, None)
+
+
+def told(waist: Waist) -> Told:
+    """Give what the definitions that have run say of every location; it is read out once."""
+    found = _TOLD.get(waist)
+    if found is None:
+        found = _TOLD[waist] = read_homes(waist.connection)
+    return found
 
 
 def _make_parameters(
