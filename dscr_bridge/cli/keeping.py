@@ -1,6 +1,7 @@
 """Commands about what is kept: ledger export, expunge and migrate; and the simulation that tries to break it all."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -63,16 +64,32 @@ def migrate(
     show.console().print("The ledger is up to date and sound.")
 
 
+class SimulatedChannel(StrEnum):
+    """The ways out that can be simulated in this process."""
+
+    RECEIVER_API = "receiver-api"
+    BY_HAND = "by-hand"
+    BULK_FILE = "bulk-file"
+
+
 @app.command()
 def simulate(
     years: Annotated[int, typer.Option(min=1, help="How many simulated years.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
     only: Annotated[int | None, typer.Option(help="Live only the year of this number, to look into it.")] = None,
+    channel: Annotated[
+        SimulatedChannel, typer.Option(help="The way out. The portal needs a real browser and is not simulated here.")
+    ] = SimulatedChannel.RECEIVER_API,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
 ) -> None:
-    """Live through years of faults on a virtual clock, with the real flow and ledger; ends with 1 on any violation."""
+    """Live through years of faults on a virtual clock, with the real flow and ledger; ends with 1 on any violation.
+
+    With by-hand and bulk-file a simulated person types in, or uploads, what waits, and confirms it.
+    """
     from dscr_bridge import simulation
 
-    report = simulation.simulate(years, seed) if only is None else simulation.one_year(only, seed)
+    way = channel.value
+    one = only is not None
+    report = simulation.one_year(only or 0, seed, channel=way) if one else simulation.simulate(years, seed, channel=way)
     typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     raise typer.Exit(1 if report.violations else 0)

@@ -9,6 +9,7 @@
 6. Nothing is sent outside the window while clocks are right.
 7. In the end every receipt is known to a ledger, nothing is left unresolved, and every ledger verifies.
 8. What a ledger shows as done is there, and what is not there it names as missed: nothing is missed silently.
+9. Where a person carries the figures, who first looks after ten good minutes finds them right; they are confirmed once.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from dscr_bridge.simulation.calendar import SPREAD, Month
 from dscr_bridge.simulation.network import Answered
 from dscr_bridge.simulation.weather import (
     ASLEEP,
+    HANDS,
     MACHINE,
     NETWORK,
     OFF,
@@ -104,6 +106,7 @@ class Judge:
     _waits: list[tuple[int, datetime, datetime]] = field(default_factory=list)
     _truths: dict[str, list[home.Truth]] = field(default_factory=dict)
     _struck: set[str] = field(default_factory=set)
+    _confirmed: Counter[Obligation] = field(default_factory=Counter)
 
     # What happens
 
@@ -128,6 +131,23 @@ class Judge:
         """Note a person's change on the platform, by the receiver's clock."""
         window = max(self._truths)
         self._standing(window, location).edits.append((at, section, item, value))
+
+    def typed(self, one: Obligation, sheet: Mapping[str, Any], has_sheet: bool) -> None:
+        """Judge what a person was given to type in."""
+        if not has_sheet:
+            self._violated(f"{one.id} waits for a person, and there is no crib sheet")
+        sent = {item for items in sheet["sections"].values() for item in items}
+        figures = [f for f in sheet["figures"] if f["item"] in sent]
+        self._judge_figures(one.id, {"kind": sheet["kind"], "location": one.location, "window": one.window,
+                                     "items": {f["item"]: f for f in figures}})  # fmt: skip
+        self.arrivals.append(f"{self.scene.kernel.now.isoformat()} {one.id} typed in")
+
+    def confirmed(self, one: Obligation) -> None:
+        """Note that a person's word was taken for a return."""
+        self._confirmed[one] += 1
+        if self._confirmed[one] > 1:
+            self._violated(f"{one.id} was confirmed {self._confirmed[one]} times")
+        self.arrivals.append(f"{self.scene.kernel.now.isoformat()} {one.id} confirmed")
 
     def sends(self, who: int, request: httpx.Request) -> None:
         """Judge whether a section may be sent now, as far as its sender can know."""
@@ -179,7 +199,8 @@ class Judge:
     def judge(self, month: Month, episodes: Sequence[Episode]) -> None:
         """Judge a window after it has closed and everything about it had time to settle."""
         for location in self.scene.locations:
-            outcome = self._outcome(month, location, episodes)
+            judged = self._by_hand if self.scene.by_hand else self._outcome
+            outcome = judged(month, location, episodes)
             self.windows[outcome] += 1
             kinds = {k for k in self._struck if k != "crash"} | {e.kind for e in episodes if self._happened(e)}
             for kind in sorted(kinds):
@@ -223,6 +244,29 @@ class Judge:
             )
             return VIOLATED
         return ON_TIME if self._stands_right(month, location, standing, stretch) else VIOLATED
+
+    def _by_hand(self, month: Month, location: str, episodes: Sequence[Episode]) -> str:
+        """Judge a return that a person carries: whoever looks after ten good minutes finds the sheet, and it counts."""
+        one = Obligation(LocationId(location), CareType(home.CARE_TYPE[location]), month.window.month)
+        good = self._first_good(month, episodes, location)
+        looked = None if good is None else self._first_look(month, good + STRETCH)
+        if one not in self._confirmed:
+            if looked is None:
+                return NO_CHANCE
+            self._violated(f"{one.id}: a person looked at {looked.isoformat()}, and it was not confirmed")
+            return VIOLATED
+        right = self._stands_right(month, location, Standing(), month.planned)
+        return VIOLATED if not right else ON_RECORD if looked is None else ON_TIME
+
+    def _first_look(self, month: Month, after: datetime) -> datetime | None:
+        """Find the first look inside the window that had everything: somebody, a computer, and the platform."""
+        person, closes = self.scene.person, month.window.closes_at
+        visits = [at for at in self.scene.visits[month.window.month] if person.can_act(at) is not None]
+        for at in visits:
+            if after <= at < closes and not any(e.on(at) for e in self.scene.weather("platform-down")):
+                forgets = any(e.on(at) for e in self.scene.weather("forgets"))
+                return at if not forgets or any(later > at for later in visits) else None
+        return None
 
     def _edits_stand(self, standing: Standing, month: Month, location: str, episodes: Sequence[Episode]) -> bool:
         """Judge that what a person changed after the first count that was sent still stands when all is over."""
@@ -361,7 +405,7 @@ class Judge:
     def _happened(self, e: Episode) -> bool:
         if e.kind.startswith("crash"):
             return any(e in c.commits and c.commits[e] >= e.value for c in self.scene.computers)
-        return e.kind in MACHINE or e.kind in RECEIVER_CLOCK or e.kind in OFF
+        return e.kind in {*MACHINE, *RECEIVER_CLOCK, *OFF, *HANDS}
 
     def _asked_to_wait(self, who: int, answer: Answered) -> None:
         try:

@@ -84,6 +84,11 @@ class Computer:
         off = [e.value for kind in ("clock-ahead", "clock-behind") if (e := self.episode(kind)) is not None]
         return timedelta(seconds=sum(off))
 
+    def usable(self, at: datetime) -> bool:
+        """Say whether a person can work at it at an instant: it is on, its disk takes something, its clock is right."""
+        wrong = [e for e in self.scene.weather("disk-full", "clock-ahead", "clock-behind") if e.on(at)]
+        return self._asleep(at) is None and not any(self.scene.strikes(e, self.index) for e in wrong)
+
     def sleep(self, seconds: float) -> None:
         """Wait inside the flow; a computer that sleeps meanwhile wakes later."""
         self.require_alive()
@@ -159,8 +164,10 @@ class Computer:
             now=self.now, sleep=self.sleep, random_bytes=self.random_bytes, transport=Wire(self), simulated=True
         )
         ledger = Disk(self.ledger, self)
-        channel = ReceiverApi(f"{URL}", environment="simulator", world=world, token_url=f"{URL}/token",
-                              client_id=self.scene.account[0], secret=lambda: self.scene.account[1])  # fmt: skip
+        channel = None if self.scene.by_hand else ReceiverApi(
+            f"{URL}", environment="simulator", world=world, token_url=f"{URL}/token",
+            client_id=self.scene.account[0], secret=lambda: self.scene.account[1],
+        )  # fmt: skip
         bridge = Bridge(self.scene.configs[self.index], world, ledger, channel,
                         owner=f"computer-{self.index}:{self._starts}")  # fmt: skip
         vars(bridge).update(self.scene.loaded(bridge))
@@ -168,7 +175,8 @@ class Computer:
             self.scene.decide(bridge)
             yield bridge
         finally:
-            channel.close()
+            if channel is not None:
+                channel.close()
             ledger.close()
 
 

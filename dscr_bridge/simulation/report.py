@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dscr_bridge.simulation.judge import OUTCOMES
-from dscr_bridge.simulation.weather import KINDS, OFF
+from dscr_bridge.simulation.weather import HANDS, KINDS, OFF
 
 if TYPE_CHECKING:
     from dscr_bridge.simulation.year import Ended
@@ -40,7 +40,7 @@ class Report:
 
     def rows(self) -> list[tuple[str, str, list[int]]]:
         """Give the table: a kind of fault, what it is, and how the returns ended that it struck."""
-        kinds = {**KINDS, **OFF}
+        kinds = {**KINDS, **OFF, **HANDS}
         return [(kind, words, [self.tally[kind, outcome] for outcome in OUTCOMES]) for kind, words in kinds.items()]
 
     def as_json(self) -> dict[str, Any]:
@@ -70,7 +70,9 @@ class Report:
         head = "| What went wrong | " + " | ".join(o.capitalize() for o in OUTCOMES) + " |"
         rule = "|---|" + "--:|" * len(OUTCOMES)
         rows = [
-            f"| `{kind}`: {words} | " + " | ".join(str(n) for n in counts) + " |" for kind, words, counts in self.rows()
+            f"| `{kind}`: {words} | " + " | ".join(str(n) for n in counts) + " |"
+            for kind, words, counts in self.rows()
+            if sum(counts)
         ]
         total = "| **all returns** | " + " | ".join(f"**{self.windows[o]}**" for o in OUTCOMES) + " |"
         return "\n".join([head, rule, *rows, total])

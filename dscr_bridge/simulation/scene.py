@@ -13,6 +13,7 @@ from dscr_bridge import config as configuration
 from dscr_bridge import deciding
 from dscr_bridge.config import Config
 from dscr_bridge.opening import Bridge
+from dscr_bridge.returns import Obligation
 from dscr_bridge.sandbox import receiver, registry
 from dscr_bridge.sandbox.taking import Receiver
 from dscr_bridge.simulation import home, machine, weather
@@ -20,9 +21,10 @@ from dscr_bridge.simulation.calendar import Month
 from dscr_bridge.simulation.judge import Judge
 from dscr_bridge.simulation.kernel import Kernel
 from dscr_bridge.simulation.network import URL, Door
+from dscr_bridge.simulation.person import NAME as PERSON
+from dscr_bridge.simulation.person import Person
 from dscr_bridge.simulation.weather import Episode
 
-PERSON = "Sam Example (simulated)"
 SECTIONS = {home.CARE_HOME: ("beds", "workforce", "absence"), home.HOME_CARE: ("service_users", "workforce", "absence")}
 _EDITED = {"beds": "ch_beds_occupied", "workforce": "ch_staff_direct_care", "absence": "ch_absent_other_care",
            "service_users": "hc_service_users"}  # fmt: skip
@@ -41,9 +43,11 @@ class Scene:
     machines: int
     kernel: Kernel
     ends: datetime
+    channel: str = "receiver-api"  # or a person carries the figures: by-hand, bulk-file
     door: Door = field(init=False)
     receiver: Receiver = field(init=False)
     judge: Judge = field(init=False)
+    person: Person = field(init=False)
     computers: list["machine.Computer"] = field(default_factory=list)
     configs: list[Config] = field(default_factory=list)
     account: tuple[str, str] = (registry.CLIENT_ID, registry.CLIENT_SECRET)
@@ -53,25 +57,32 @@ class Scene:
     _shared: dict[str, Any] = field(default_factory=dict)
     _decided: set[int] = field(default_factory=set)
     _amid: list[Episode] = field(default_factory=list)
+    visits: dict[str, list[datetime]] = field(default_factory=dict)  # window -> when the person looks
 
     def __post_init__(self) -> None:
         """Set the stage."""
         app = receiver.make(self.folder / "receiver", self.receiver_clock, [], sleep=lambda _seconds: None)
         self.door, self.receiver = Door(app), app.extensions["receiver"]
-        self.judge = Judge(self)
+        self.judge, self.person = Judge(self), Person(self)
         for index in range(self.machines):
             shared = 0 if self.ledgers == 1 else index
-            self.configs.append(_config(self.folder, shared, self.locations))
+            self.configs.append(_config(self.folder, shared, self.locations, by_hand=self.by_hand))
             ledger = self.folder / f"data-{shared}" / "ledger.sqlite"
             self.computers.append(machine.Computer(self, index, ledger))
         chance = random.Random(f"{self.seed}/weather")  # noqa: S311  (repeatable on purpose)
         away = random.Random(f"{self.seed}/nobody")  # noqa: S311  (likewise)
         for month in self.months:
-            episodes = weather.of_window(chance, month.window, month.planned, self.machines)
+            kinds = weather.BY_HAND if self.by_hand else weather.KINDS
+            episodes = weather.of_window(chance, month.window, month.planned, self.machines, kinds)
             # Before its first window a bridge cannot know that it was missed: it was not in use yet.
             if away.random() < 1 / 40 and month is not self.months[0]:
                 episodes = weather.off_for_all_of_it(away, month.window, self.machines)
             self._arrange(month, episodes, chance)
+
+    @property
+    def by_hand(self) -> bool:
+        """Say whether a person carries the figures."""
+        return self.channel != "receiver-api"
 
     def receiver_clock(self) -> datetime:
         """Say what the receiver's clock says."""
@@ -130,7 +141,15 @@ class Scene:
                 self.kernel.at(e.end, self._print)
             if e.kind in weather.PERSON and e.kind != "edit-amid":
                 self.kernel.at(e.start, lambda e=e: self._edit(month, e))  # type: ignore[misc]
+        self.visits[month.window.month] = list(self.person.visits(month)) if self.by_hand else []
+        for visit in self.visits[month.window.month]:
+            self.kernel.at(visit, lambda: self.person.look(month))
         self.kernel.at(month.judged_at, lambda: self.judge.judge(month, episodes))
+
+    def sheet_of(self, one: Obligation) -> bool:
+        """Say whether there is a crib sheet to type a return from."""
+        name = f"{one.location}-{one.care_type.value}-{one.window}"
+        return any(name in path.name for path in self.folder.glob("data-*/crib-sheets/*.html"))
 
     def _begin(self, month: Month, truth: home.Truth, episodes: list[Episode]) -> None:
         self.truth_now, self._current = truth, episodes
@@ -176,12 +195,12 @@ def _moved(truth: home.Truth, chance: random.Random) -> home.Truth:
                    isolating=chance.randint(0, 2))  # fmt: skip
 
 
-def _config(folder: Path, number: int, locations: Sequence[str]) -> Config:
+def _config(folder: Path, number: int, locations: Sequence[str], *, by_hand: bool) -> Config:
     secret = folder / "secret.txt"
     secret.write_text(registry.CLIENT_SECRET, "utf-8")
     secret.chmod(0o600)
     path = folder / f"config-{number}.toml"
-    parts = [_HEAD.format(number=number, url=URL, client_id=registry.CLIENT_ID)]
+    parts = [_HEAD.format(number=number), "" if by_hand else _API.format(url=URL, client_id=registry.CLIENT_ID)]
     parts += [_SOURCE.format(name=name, connector=connector) for location in locations
               for name, connector in home.SOURCES[location].items()]  # fmt: skip
     parts.append(f'[[provider]]\nid = "{home.PROVIDER}"\nname = "Simulated Care"\n')
@@ -196,7 +215,8 @@ mode = "automatic"
 
 [receiver]
 environment = "simulator"
-channel = "receiver-api"
+"""
+_API = """channel = "receiver-api"
 url = "{url}"
 auth.kind = "client-credentials"
 auth.token_url = "{url}/token"

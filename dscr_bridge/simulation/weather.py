@@ -61,6 +61,14 @@ KINDS: Mapping[str, str] = {**NETWORK, **RECEIVER, **RECEIVER_CLOCK, **SOURCE, *
 # Drawn apart from the others: while it lasts nothing else can strike.
 OFF = {"off-throughout": "every computer is off for the whole window"}
 
+# Where a person carries the figures there is no request that could go wrong; what can is the person and the page.
+HANDS: Mapping[str, str] = {
+    "person-away": "nobody is there to type in what waits",
+    "platform-down": "the platform's pages do not open for the person",
+    "forgets": "a person types it in and forgets to confirm until the next look",
+}
+BY_HAND: Mapping[str, str] = {**SOURCE, **MACHINE, **HANDS}
+
 ASLEEP = ("asleep", *OFF)
 
 WISHES = (5, 60, 900, 3600, 86_400)  # Retry-After, in seconds
@@ -83,14 +91,16 @@ class Episode:
         return self.start <= at < self.end
 
 
-def of_window(chance: random.Random, window: Window, planned: datetime, machines: int) -> list[Episode]:
+def of_window(
+    chance: random.Random, window: Window, planned: datetime, machines: int, kinds_of_it: Mapping[str, str] = KINDS
+) -> list[Episode]:
     """Draw what goes wrong around one window; a fifth of all windows are calm.
 
     In a seventh of them every computer is off until the last hours, so that whatever else happens, happens then.
     """
     if chance.random() < 0.2:
         return []
-    kinds = chance.choices(list(KINDS), k=chance.choice((1, 1, 1, 2, 2, 3, 5)))
+    kinds = chance.choices(list(kinds_of_it), k=chance.choice((1, 1, 1, 2, 2, 3, 5)))
     if chance.random() > 1 / 7:
         return [_episode(chance, kind, window, planned, machines) for kind in kinds]
     awake = window.closes_at - timedelta(minutes=chance.choice((15, 25, 45, 120, 360)) * chance.uniform(0.7, 1.3))
@@ -117,6 +127,9 @@ def _episode(chance: random.Random, kind: str, window: Window, begun: datetime, 
             seconds=chance.choice((chance.uniform(0, 2400), chance.uniform(0, 60), chance.uniform(0, 86_400 * 4))))
         start = min(max(start, window.opens_at + timedelta(seconds=1)), window.closes_at - timedelta(seconds=1))
         return Episode(kind, start, start, place=chance.choice(("beds", "workforce", "absence")))
+    if kind in HANDS:
+        away = chance.choice((0.3, 1, 3, 9)) * chance.uniform(0.5, 1)
+        return Episode(kind, begun - timedelta(hours=1), begun + timedelta(days=away))
     if kind.startswith("crash"):
         return Episode(kind, begun - timedelta(hours=2), window.closes_at, machine, value=chance.randrange(1, 12))
     return Episode(kind, start, min(end, window.closes_at + timedelta(hours=6)), machine,

@@ -31,50 +31,59 @@ class Ended:
     asked: int
 
 
-def simulate(years: int, seed: int, watch: Callable[[Ended], None] = lambda _year: None) -> Report:
+def simulate(
+    years: int, seed: int, watch: Callable[[Ended], None] = lambda _year: None, *, channel: str = "receiver-api"
+) -> Report:
     """Live `years` simulated years; the same seed gives the same run, whichever other years are lived beside it."""
     report = Report(seed)
     for number in range(years):
-        ended = live_a_year(f"{seed}/{number}")
+        ended = live_a_year(f"{seed}/{number}", channel=channel)
         report.add(ended)
         watch(ended)
     return report
 
 
-def one_year(number: int, seed: int) -> Report:
+def one_year(number: int, seed: int, *, channel: str = "receiver-api") -> Report:
     """Live one year of a run again."""
     report = Report(seed)
-    report.add(live_a_year(f"{seed}/{number}"))
+    report.add(live_a_year(f"{seed}/{number}", channel=channel))
     return report
 
 
-def live_a_year(seed: str) -> Ended:
-    """Live the year of one seed in a folder of its own, which is removed."""
+def live_a_year(seed: str, *, channel: str = "receiver-api") -> Ended:
+    """Live the year of one seed in a folder of its own, which is removed.
+
+    By the channels `by-hand` and `bulk-file` a simulated person carries the figures.
+    """
     fast = Path("/dev/shm")  # noqa: S108  (memory, where there is such a place: it is written durably many times)
     folder = Path(tempfile.mkdtemp(prefix="dscr-simulation-", dir=fast if fast.is_dir() else None))
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # thousands of expected warnings
     try:
-        return _live(seed, folder)
+        return _live(seed, folder, channel)
     finally:
         logging.disable(disabled)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(seed: str, folder: Path) -> Ended:
+def _live(seed: str, folder: Path, channel: str) -> Ended:
     chance = random.Random(seed)  # noqa: S311  (repeatable on purpose)
     year = chance.choice(_YEARS)
     locations = chance.choice(
         ((home.CARE_HOME,), (home.CARE_HOME,), (home.HOME_CARE,), (home.CARE_HOME, home.HOME_CARE))
     )
     machines, ledgers = chance.choice(((1, 1), (1, 1), (1, 1), (2, 1), (2, 2)))
+    if channel != "receiver-api":  # two ledgers would hand the same return to two people
+        ledgers = 1
     months = [Month(year, month) for month in range(1, 13)]
     kernel = Kernel(datetime(year, 1, 1, tzinfo=UTC))
-    scene = Scene(seed, folder, months, locations, ledgers, machines, kernel, datetime(year, 12, 28, tzinfo=UTC))
+    ends = datetime(year, 12, 28, tzinfo=UTC)
+    scene = Scene(seed, folder, months, locations, ledgers, machines, kernel, ends, channel)
     try:
         kernel.run([(c.machine, c.live) for c in scene.computers])
         digest = scene.judge.close()
     finally:
+        scene.person.close()
         scene.receiver.store.close()
     judge = scene.judge
     asked = sum(c.asked for c in scene.computers)

@@ -1,6 +1,6 @@
 """Bugs planted on purpose, each of a kind that would cost a provider its standing; run as a process of its own.
 
-    python planted.py BUG SEED YEARS [FIRST]
+    python planted.py BUG SEED YEARS [FIRST [CHANNEL]]
 
 prints one JSON object: how many years were lived until the simulation caught it, and what it said.  `none` plants
 nothing.  Nothing is planted in the product's own files: each function here puts one altered piece in its place.
@@ -136,13 +136,13 @@ BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_e
         count_again_over_an_edit, forget_a_window)  # fmt: skip
 
 
-def main(bug: str, seed: str, years: int, first: int = 0) -> None:
+def main(bug: str, seed: str, years: int, first: int = 0, channel: str = "receiver-api") -> None:
     """Plant a bug and live the years from `first` to the one before `years`, until it is caught."""
     {plant.__name__: plant for plant in (none, *BUGS)}[bug]()
     from dscr_bridge.simulation import live_a_year
 
     for number in range(first, years):
-        ended = live_a_year(f"{seed}/{number}")
+        ended = live_a_year(f"{seed}/{number}", channel=channel)
         if ended.violations:
             sys.stdout.write(json.dumps({"bug": bug, "caught": True, "years": number + 1, "said": ended.violations[0]}) + "\n")
             return
@@ -150,4 +150,4 @@ def main(bug: str, seed: str, years: int, first: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:5]), *sys.argv[5:])

@@ -26,7 +26,10 @@ CAUGHT = {
     "send_twice": 3, "lost_receipt": 0, "missed_catch_up": 1, "time_zone_slip": 0, "nil_from_an_empty_pull": 0,
     "overwrite_a_person_s_edit": 4, "count_again_over_an_edit": 4, "forget_a_window": 5,
 }  # fmt: skip
+CAUGHT_BY_HAND = {"missed_catch_up": 1, "nil_from_an_empty_pull": 0}
 PLANTED_SEED = 7
+# Years in which a person carries the figures, for each way.
+BY_PERSON = {"full": 100, "ci": 5}.get(os.environ.get("DSCR_DOSE", ""), 1)
 
 pytestmark = pytest.mark.timeout(20_000)
 
@@ -52,6 +55,15 @@ def test_years_of_faults_end_without_a_broken_promise() -> None:
     assert len({kind for kind, _ in report.tally}) >= min(25, YEARS // 2)  # that it was not calm
 
 
+@pytest.mark.parametrize("channel", ["by-hand", "bulk-file"])
+def test_years_in_which_a_person_carries_the_figures_end_without_a_broken_promise(channel: str) -> None:
+    report = Report(SEED)
+    for number in range(1, BY_PERSON + 1):
+        report.add(live_a_year(f"{SEED}/{number}", channel=channel))
+        assert not report.violations, report.violations
+    assert report.windows[ON_TIME] > 6 * BY_PERSON
+
+
 def test_the_same_seed_gives_the_same_run_in_another_process() -> None:
     number = 1
     say = "import sys; from dscr_bridge.simulation import live_a_year; print(live_a_year(sys.argv[1]).digest)"
@@ -60,11 +72,13 @@ def test_the_same_seed_gives_the_same_run_in_another_process() -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("DSCR_DOSE"), reason="planted bugs: only by `make prove`")
-@pytest.mark.parametrize("bug", CAUGHT)
-def test_a_planted_bug_is_caught(bug: str) -> None:
+@pytest.mark.parametrize(("bug", "channel"), [*((bug, "receiver-api") for bug in CAUGHT),
+                                              *((bug, "by-hand") for bug in CAUGHT_BY_HAND)])  # fmt: skip
+def test_a_planted_bug_is_caught(bug: str, channel: str) -> None:
     """With DSCR_DOSE=full the years are lived from the first on; else the one that is known to catch it."""
-    first = 0 if os.environ.get("DSCR_DOSE") == "full" else CAUGHT[bug]
-    command = [sys.executable, str(HERE / "planted.py"), bug, str(PLANTED_SEED), str(CAUGHT[bug] + 1), str(first)]
+    year = CAUGHT_BY_HAND[bug] if channel == "by-hand" else CAUGHT[bug]
+    first = 0 if os.environ.get("DSCR_DOSE") == "full" else year
+    command = [sys.executable, str(HERE / "planted.py"), bug, str(PLANTED_SEED), str(year + 1), str(first), channel]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert found["caught"], found
 
