@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from dscr_bridge.errors import ConfigError
+from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.ledger import SETTLED, ObligationRow, ObligationState
 from dscr_bridge.reading import rows_of
 from dscr_bridge.returns import Obligation
@@ -89,6 +89,7 @@ class Told:
     rates: tuple[Rate, ...]
     workforce: tuple[Line, ...]
     flu: tuple[Line, ...]
+    trouble: BridgeError | None = None  # the published rates cannot be read; our own charts do not need them
 
 
 def of(desk: Desk, obligation: Obligation) -> Told:
@@ -96,13 +97,20 @@ def of(desk: Desk, obligation: Obligation) -> Told:
     months = months_of(desk, obligation)
     figures = [_figures(desk, m.row) for m in months]
     home = obligation.care_type.value == "home_care"
-    published = published_rates(desk.settings.published)
+    published, trouble = _published(desk)
     return Told(
         months, tuple(m.label for m in months), _series(figures, "ch_beds_occupied"),
         _series(figures, "ch_beds_max_capacity"), _series(figures, "hc_service_users"),
         tuple(_rates(months, figures, obligation.care_type.value, published)),
-        _lines(figures, HOME_WORKFORCE if home else WORKFORCE), _lines(figures, HOME_FLU if home else FLU),
+        _lines(figures, HOME_WORKFORCE if home else WORKFORCE), _lines(figures, HOME_FLU if home else FLU), trouble,
     )  # fmt: skip
+
+
+def _published(desk: Desk) -> tuple[tuple[Published, ...], BridgeError | None]:
+    try:
+        return published_rates(desk.settings.published), None
+    except ConfigError as failure:
+        return (), failure
 
 
 def _rates(

@@ -84,12 +84,14 @@ def count(location_id: str, care_type: str) -> Any:
 def approve(location_id: str, care_type: str) -> Any:
     """Approve the figures that were on the page, and send them."""
     _, _, obligation = my_return(location_id, care_type)
+    bridge = the_desk().bridge
     try:
-        ended = acting.approve(the_desk().bridge, obligation, by=me().signs_as, seen=request.form.get("figures", ""))
+        ended = acting.approve(bridge, obligation, by=me().signs_as, seen=request.form.get("figures", ""))
     except BridgeError as failure:
         tell(failure)
     else:
-        flash("good", f"Approved. It now stands at: {words.STANDING[ended.state][0].lower()}.")
+        stands = words.shown(ended.state, bridge.ledger.obligation(obligation)).words
+        flash("good", f"Approved. It now stands at: {stands.lower()}.")
     return back(obligation)
 
 
