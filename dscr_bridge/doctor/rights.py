@@ -54,7 +54,8 @@ def rights(config: Config) -> Iterator[Seen]:
             yield Seen(what, True, "only its owner may read it")
     loose = [p for p in _below(config.data_folder) if p.stat().st_mode & stat.S_IRWXO]
     if loose:
-        yield Seen("kept_files", False, f"{len(loose)} files in the data folder can be read by anybody",
+        files = "a file" if len(loose) == 1 else f"{len(loose)} files"
+        yield Seen("kept_files", False, f"{files} in the data folder can be read by anybody",
                    f"Run: chmod -R go-rwx {config.data_folder}")  # fmt: skip
 
 

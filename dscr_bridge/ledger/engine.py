@@ -19,12 +19,14 @@ _BUSY_SECONDS = 30
 _WORDS = {
     "SQLITE_FULL": ("the disk is full", "Make room on the disk, then start again."),
     "SQLITE_BUSY": ("another program has kept it locked", "Close the program that has it open."),
-    "SQLITE_READONLY": ("it may not be written", "Give the bridge's user the right to write the file and its folder."),
+    "SQLITE_READONLY": ("it may not be written", "See that its disk can be written, and the file and its folder by "
+                        "the bridge's user."),
     "SQLITE_CANTOPEN": ("it cannot be opened", "Check that the folder exists and that the bridge's user may write it."),
     "SQLITE_NOTADB": ("the file is not a ledger", "Check the path; restore the ledger from its backup."),
     "SQLITE_CORRUPT": ("the file is damaged", "Keep a copy of it as it is, then restore it from its backup."),
     "SQLITE_CONSTRAINT_TRIGGER": ("something tried to alter an event", "Run `dscr-bridge verify`."),
-    "SQLITE_IOERR": ("the disk reported an error", "Check the disk, then run `dscr-bridge verify`."),
+    "SQLITE_IOERR": ("the disk reported an error", "See whether it is full (make room) or failing, then run "
+                     "`dscr-bridge verify`."),
 }  # fmt: skip
 _OTHER = ("its database reported an error", "Check that it is running and reachable, then run `dscr-bridge verify`.")
 
