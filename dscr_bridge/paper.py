@@ -41,7 +41,7 @@ tr { break-inside: avoid }
   dd { margin-bottom: .4rem; overflow-wrap: anywhere } table { table-layout: auto; font-size: .85rem }
   th, td { padding-right: .4rem; overflow-wrap: anywhere }
   .narrow, .middle, .figure { width: auto; padding-right: .4rem }
-  td, tbody th { overflow-wrap: break-word } thead th { overflow-wrap: normal; hyphens: auto } }
+  thead th { overflow-wrap: normal; hyphens: auto } }
 @media print {
   @page { size: A4; margin: 12mm 14mm }
   html { font-size: 9.5pt } body { font-size: 1rem; line-height: 1.3 } main { max-width: none; padding: 0 }
