@@ -12,7 +12,7 @@ from dscr_bridge import config as configuration
 from dscr_bridge import kinds, sending, standings
 from dscr_bridge.check import in_the_name_of
 from dscr_bridge.config import Predecessor
-from dscr_bridge.errors import AlreadyAccepted, ConfigError, ReturnHeld, WindowClosed
+from dscr_bridge.errors import AlreadyAccepted, BridgeError, ConfigError, ReturnHeld, WindowClosed
 from dscr_bridge.ledger.rows import description
 from dscr_bridge.ledger.states import Happened
 from dscr_bridge.mapping.nil import load_nil, nil_reasons
@@ -200,6 +200,14 @@ def test_unchanged_is_refused_with_the_item_when_a_record_has_changed(settled):
     with pytest.raises(ReturnHeld, match="not those of the last accepted return") as refused:
         kinds.unchanged(settled.bridge, settled.home, by=PERSON, attest=True)
     assert "care providing staff" in refused.value.what and settled.state()[0] == "due"
+
+
+def test_an_empty_pull_is_never_unchanged(settled):
+    for path in [path for source in settled.bridge.config.source for path in source.folder.glob("*.csv")]:
+        emptied(settled, path.name)
+    with pytest.raises(BridgeError):
+        kinds.unchanged(settled.bridge, settled.home, by=PERSON)
+    assert settled.state()[0] == "due" and not settled.bridge.ledger.decisions(settled.home.location, "unchanged_stated")
 
 
 def test_what_cannot_be_read_needs_an_attestation_by_name(settled):

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
+from dscr_bridge import tending
 from dscr_bridge.config import Config, CqcRegister, Secret
 from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceRefused, SourceUnavailable
 from dscr_bridge.mapping.drift import drift_kinds, new_location_steps
 from dscr_bridge.mapping.services import owed_by_services, service_types
+from dscr_bridge.notify.statutory import statutory
 from dscr_bridge.obligations import Why, checklist, drifts, duties, first_window, lineage, who_owes
 from dscr_bridge.register import Entry, Extract, ask_api, load, read_file, save
 from dscr_bridge.returns import CareType
@@ -158,6 +160,41 @@ def test_a_new_location_gets_a_checklist_with_dates_up_to_its_first_return():
     assert [s.by for s in steps] == sorted(s.by for s in steps)
     assert steps[-1].by == window_for(2026, 12).closes_on and "2026-12" in steps[-1].says
     assert min(s.by for s in steps) >= date(2026, 11, 2)
+
+
+@pytest.mark.parametrize(("service", "owes"), [
+    ("Care home service with nursing", {CareType.CARE_HOME}), ("Care home service without nursing", {CareType.CARE_HOME}),
+    ("Domiciliary care service", {CareType.HOME_CARE}), ("Supported living service", {CareType.HOME_CARE}),
+    ("Extra Care housing services", {CareType.HOME_CARE}), ("Shared Lives", {CareType.HOME_CARE}),
+    ("Hospice services", None), ("Residential substance misuse treatment and/or rehabilitation service", None),
+    ("Rehabilitation services", None),
+])  # fmt: skip
+def test_each_service_type_of_the_register_owes_its_return_or_is_to_be_asked_about(service, owes):
+    found = owed_by_services([service], TODAY)
+    assert (found.care_types, found.undecided) == ((owes, ()) if owes else (frozenset(), (service,)))
+
+
+def test_the_daemon_reads_the_register_each_month_and_tells_every_drift_before_the_8th(stage):
+    extract_of = "Location ID,Location Name,Provider ID,Dormant (Y/N),Service types\n{},Rose Cottage,{},Y,Hospice services\n"
+
+    def with_register(configured):
+        (provider,) = configured.provider
+        path = configured.data_folder.parent / "register.csv"
+        path.write_text(extract_of.format(provider.location[0].id, provider.id))
+        return configured.model_copy(update={"cqc_register": CqcRegister(file=path)})
+
+    here = stage(at=datetime(2026, 12, 1, 9, tzinfo=UTC), change=with_register)
+    tried = tending.tend(here.bridge, None)
+    told = list(statutory(here.bridge, here.bridge.config.provider[0], {}, here.at))
+    assert [n.kind for n in told] == ["drift", "drift"] and here.at < here.bridge.window().opens_at
+    assert all(n.next_step and n.roles for n in told) and "CQC" in " ".join(n.next_step for n in told)
+    (noted,) = here.bridge.ledger.decisions(f"provider:{here.bridge.config.provider[0].id}", tending.READ)
+    assert sorted(d.partition("/")[0] for d in noted.detail["drifts"]) == ["dormant", "service_undecided"]
+    known = {n.key: None for n in told}
+    assert not list(statutory(here.bridge, here.bridge.config.provider[0], known, here.at))  # each is told once a month
+    here.at = datetime(2027, 1, 2, 9, tzinfo=UTC)
+    assert tending.tend(here.bridge, tried) == here.at
+    assert len(list(statutory(here.bridge, here.bridge.config.provider[0], known, here.at))) == 2
 
 
 def test_service_types_are_dated_and_honest_about_what_is_not_settled():
