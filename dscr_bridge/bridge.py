@@ -70,11 +70,11 @@ def send(
     require_nothing_personal(prepared)
     if correct or bridge.ledger.obligation(prepared.obligation).state not in TAKEN:  # else nothing will be sent
         freeze.require_as_it_began(bridge, prepared.obligation)
-        if late is not None:
-            record_late(bridge, prepared.obligation, late)
     if correct and not prepared.window.is_open(bridge.world.now()):
         raise WindowClosed(prepared.obligation.id, "a correction is taken inside the window only.", "Nothing was sent.",
                            "Write down what was wrong, and tell the Capacity Tracker support centre.")  # fmt: skip
+    if late is not None and bridge.ledger.obligation(prepared.obligation).state not in TAKEN:
+        record_late(bridge, prepared.obligation, late)
     if checked.checked.kind is not Kind.NIL and (stated := nil_stated(bridge, prepared.obligation)) is not None:
         bridge.ledger.revoke(stated.chain, stated.kind, stated.key, by=approved_by or "dscr-bridge")
     if approved_by is not None:

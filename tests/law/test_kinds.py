@@ -9,7 +9,7 @@ from law_stage import CLOSE, PERSON
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
-from dscr_bridge import kinds, sending, standings
+from dscr_bridge import deciding, kinds, sending, standings
 from dscr_bridge.check import in_the_name_of
 from dscr_bridge.config import Predecessor
 from dscr_bridge.errors import AlreadyAccepted, BridgeError, ConfigError, ReturnHeld, WindowClosed
@@ -247,7 +247,8 @@ def test_no_correction_after_the_close(settled):
     flow.send(settled.bridge, prepared, approved_by=PERSON)
     settled.at = CLOSE
     with pytest.raises(WindowClosed, match="inside the window only"):
-        flow.send(settled.bridge, prepared, late=True, correct=True)
+        flow.send(settled.bridge, prepared, late=deciding.late(by=PERSON, reason="Seen too late"), correct=True)
+    assert "sent_late" not in {d.kind for d in settled.bridge.ledger.decisions(settled.home.location)}
 
 
 def confirmed_by_hand(here):
