@@ -61,10 +61,11 @@ DECODE = {
 
 
 LIMIT = (
-    "Where the time goes: the floor is looking at every byte. Decoding, keys and closed rows come on top, and more than "
-    "half is SQLite: about ninety steps of joining and defining, each of which reads and writes the rows of every home "
-    "again. The bar is not reached. What would bring it nearer: steps that feed only one other step as views and not as "
-    "tables, rows that no figure can need left out before their key is made, statements kept ready from home to home."
+    "Where the time goes: the floor is looking at every byte; objects of the elements that views name take half of the "
+    "bar; keys and closed rows come on top. Two thirds of the whole is SQLite: about a hundred and thirty steps of joining "
+    "and defining, each of which reads and writes the rows of every home. The bar is not reached. What would bring it "
+    "nearer: fewer copies of a row on its way (a stay is written five times until it is counted), posts and places that "
+    "are joined once and not again for each question."
 )
 
 

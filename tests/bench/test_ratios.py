@@ -12,7 +12,7 @@ from tests.bench import baselines, homes, pages, tasks
 
 ROUNDS = 3
 # About twice what was measured on a busy machine: CPU seconds of the task to those of json.loads alone.
-BOUNDS = {"pull": 2.0, "figures": 6.0, "pages": 6.0}
+BOUNDS = {"pull": 1.6, "figures": 5.0, "pages": 5.5}
 
 
 @pytest.fixture(scope="module")
