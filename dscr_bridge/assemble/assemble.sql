@@ -109,7 +109,6 @@ SELECT * FROM t_sleeping b
 WHERE physical = 'bed'
    OR NOT EXISTS (SELECT 1 FROM t_sleeping o WHERE o.src = b.src AND o.loc = b.loc AND o.physical = 'bed');
 CREATE UNIQUE INDEX t_bed_key ON t_bed (place_key, src);
-CREATE INDEX t_bed_up ON t_bed (part_of_key, src);
 
 -- The bed that a record means when it names a place: the bed or room sold as beds that the place is or stands in (a
 -- Schedule stands in its bed), or the only bed of the room that it names.
@@ -159,7 +158,7 @@ LEFT JOIN t_org o ON o.src = s.src AND o.organisation_key = s.organisation_key
 LEFT JOIN t_whole w ON w.src = s.src
 WHERE COALESCE(s.class, '') <> 'visit' AND COALESCE(s.status, '') <> 'void';
 CREATE INDEX t_told_person ON t_told (person_key, src);
-CREATE INDEX t_told_episode ON t_told (episode_key, src);
+CREATE INDEX t_told_episode ON t_told (episode_key, src) WHERE episode_key IS NOT NULL;
 
 -- An episode is a home's stay unless the location gives home care only, or gives both and the type does not tell; and
 -- it counts only where no Encounter tells the same stay, by its own link or by the person at that home.
