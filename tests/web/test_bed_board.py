@@ -12,7 +12,7 @@ from installed import ELM, RIVER, ROSE, Site
 from test_hostile_visitors import csrf, in_by_token
 
 from dscr_bridge.config import Config, Pages
-from dscr_bridge.privacy import room_label
+from dscr_bridge.privacy import RoomLabels, room_label
 
 ROOMS = Pages(port=0, bed_board="rooms")
 AN_ODD_ROOM = "Bungalow 98/B"  # nothing else looks like it
@@ -124,3 +124,11 @@ def test_a_source_that_fails_is_said_beside_the_rooms(serve: Any, tmp_path: Path
     answer = look(in_by_token(serve(ROOMS, gone)), ROSE)
     assert answer.status_code == 200
     assert b"may be missing or wrong here" in answer.data and b"name no rooms" in answer.data
+
+
+def test_labels_are_not_shown_by_chance_and_the_first_one_told_stays() -> None:
+    labels = RoomLabels()
+    for key, name in ((1, "Room 12"), (1, "Room 13"), (2, "Bluebell"), (None, "Room 14")):
+        labels.note(key, name)
+    assert (labels.of(1), labels.of(2), labels.of(None)) == ("Room 12", "", "")
+    assert "12" not in repr(labels)
