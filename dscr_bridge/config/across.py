@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from pydantic import Field
-
 from dscr_bridge.config.providers import Location
 from dscr_bridge.config.whole import Config
 from dscr_bridge.mistakes import Mistake, nearest
@@ -21,7 +19,7 @@ def across(config: Config) -> Iterator[Mistake]:
     yield from _repeated("location", ids)
     yield from _repeated("provider", [p.id for p in config.provider])
     names = {s.name for s in config.source}
-    claimed: dict[str, str] = Field(default={})
+    claimed: dict[str, str] = {}
     for provider, location in config.locations():
         where = f"provider {provider.id}, location {location.id} ({location.name})"
         for name in location.sources:

@@ -20,7 +20,7 @@ from test_hostile_visitors import PASSWORD, account, client_of, csrf
 from dscr_bridge import acting, deciding, notify
 from dscr_bridge import bridge as flow
 from dscr_bridge.config import Alerts, Away, Calendar, Certificate, Config, Contact, Pages, Secret
-from dscr_bridge.config import _across as across
+from dscr_bridge.config.across import across
 from dscr_bridge.mapping import published_to
 from dscr_bridge.notify import carry as carrying
 from dscr_bridge.notify import ladder
