@@ -61,14 +61,26 @@ def room(name: str) -> EventLog:
 
 
 def configure(*, as_json: bool, level: int = logging.INFO, stream: IO[str] | None = None) -> None:
-    """Send events to `stream` (standard error by default), as JSON lines or as plain lines."""
+    """Send events to `stream` (standard error by default), as JSON lines or as plain lines.
+
+    What a library says and nobody else takes comes by the same way: its name and the kind of its error, not its words.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if as_json else _Plain())
+    # Python's own last resort writes words and tracebacks as they are, and a statement of a database holds values.
+    logging.lastResort = _for_libraries(handler)
     root = logging.getLogger("dscr_bridge")
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
     silence_libraries()
+
+
+def _for_libraries(like: "logging.StreamHandler[IO[str]]") -> "logging.StreamHandler[IO[str]]":
+    handler = logging.StreamHandler(like.stream)
+    handler.setFormatter(like.formatter)
+    handler.setLevel(logging.WARNING)
+    return handler
 
 
 def silence_libraries() -> None:
@@ -85,14 +97,23 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {"at": _at(record), "level": record.levelname.lower()}
         line["event"] = getattr(record, "event", "log.message_hidden")
-        return json.dumps(line | getattr(record, "fields", {}))
+        return json.dumps(line | _fields(record))
 
 
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{k}={v}" for k, v in getattr(record, "fields", {}).items())
+        fields = " ".join(f"{k}={v}" for k, v in _fields(record).items())
         event = getattr(record, "event", "log.message_hidden")
         return f"{_at(record)} {record.levelname:<7} {event} {fields}".rstrip()
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Value]:
+    """Give the fields of an event; of anything else the name of the library and the kind of its error."""
+    said: dict[str, Value] | None = getattr(record, "fields", None)
+    if said is not None:
+        return said
+    error = record.exc_info[0] if record.exc_info else None
+    return {"kind": record.name.partition(".")[0], **({"error": error.__name__} if error else {})}
 
 
 def _at(record: logging.LogRecord) -> str:

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,22 @@ def test_levels_below_the_configured_one_cost_nothing() -> None:
 def test_libraries_that_log_urls_are_silenced() -> None:
     log.silence_libraries()
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+
+
+LIBRARY = """
+import logging
+from dscr_bridge import log
+log.configure(as_json={as_json})
+try:
+    raise ValueError("Ada Lovelace, 944 930 4130")
+except ValueError:
+    logging.getLogger("sqlalchemy.pool").error("Exception during reset: %s", "Ada Lovelace", exc_info=True)
+"""
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_a_library_says_is_told_by_its_name_and_the_kind_of_its_error_alone(as_json: bool) -> None:
+    """A database that was killed left a traceback with the driver's words in the log of the service."""
+    said = subprocess.run([sys.executable, "-c", LIBRARY.format(as_json=as_json)], capture_output=True, text=True).stderr
+    assert "Ada" not in said and "Traceback" not in said and said.count("\n") == 1
+    assert "log.message_hidden" in said and "sqlalchemy" in said and "ValueError" in said
