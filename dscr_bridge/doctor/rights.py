@@ -52,7 +52,9 @@ def rights(config: Config) -> Iterator[Seen]:
             yield Seen(what, False, "other accounts on this machine have rights on it", do)
         elif path.exists():
             yield Seen(what, True, "only its owner may read it")
-    loose = [p for p in _below(config.data_folder) if p.stat().st_mode & stat.S_IRWXO]
+    # Behind a folder that lets nobody in, the rights of a file say nothing.
+    let_in = config.data_folder.exists() and config.data_folder.stat().st_mode & stat.S_IXOTH
+    loose = [p for p in _below(config.data_folder) if p.stat().st_mode & stat.S_IRWXO] if let_in else []
     if loose:
         files = "a file" if len(loose) == 1 else f"{len(loose)} files"
         yield Seen("kept_files", False, f"{files} in the data folder can be read by anybody",

@@ -164,7 +164,7 @@ class Place:
 def running(place: Place, name: str) -> Iterator[Callable[[str], dict[str, str]]]:
     """Run the daemon for a while; gives a function that waits for an event of its log.  It must stop on SIGTERM."""
     said = place.config.parent / "data" / f"{name}.log"
-    said.parent.mkdir(exist_ok=True)
+    said.parent.mkdir(mode=0o700, exist_ok=True)
     with said.open("w") as log:
         process = subprocess.Popen(place.command("run"), cwd=place.folder, env=place.environment(), stdout=log, stderr=log)
 
