@@ -108,7 +108,9 @@ class Wire(httpx.BaseTransport):
             judge.heard(who, request, None)
             raise httpx.RemoteProtocolError("the connection was dropped", request=request)
         self._pass_time(0.01, 0.4)
-        judge.heard(who, request, answer, clean=kind in ("", "twice", "slow"))
+        # What is forgotten or stored otherwise is a lie about a section that is sent, not about one that is asked for.
+        harmless = ("", "twice", "slow", *(("forget", "alter") if request.method == "GET" else ()))
+        judge.heard(who, request, answer, clean=kind in harmless)
         return answer.response(request)
 
     def _struck(self) -> Episode | None:
