@@ -182,7 +182,7 @@ def _resume(bridge: Bridge, obligation: Obligation) -> None:
     if channel is None:
         return
     window = bridge.window_named(obligation.window)
-    with _recorded(obligation):
+    with _recorded(bridge, obligation):
         sending.resume(obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
         keep_receipt(bridge, obligation, window)
 
@@ -209,7 +209,7 @@ def _begin_anew(bridge: Bridge, row: ObligationRow) -> None:
     if row.approved_by is None or row.figures_sha256 != figures_sha256(prepared.figures):
         bridge.ledger.record(row.obligation, Happened.HELD, {"reason": "figures_changed", "stops_sending": True})
         return
-    with _recorded(row.obligation):
+    with _recorded(bridge, row.obligation):
         send(bridge, prepared)
 
 
@@ -237,7 +237,7 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
         bridge.ledger.held(obligation, freeze.REASON, changed)
     elif prepared.figures.kind is Kind.NIL:
         stated = nil_stated(bridge, obligation)
-        with _recorded(obligation):
+        with _recorded(bridge, obligation):
             send(bridge, prepared, approved_by=stated.by if stated else None)
     elif channel is not None and channel.name == "portal" and _refused(bridge, obligation):
         return  # a screen that differs, or a log-in that was refused, is not tried again without a person
@@ -248,7 +248,7 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
     elif channel is not None and not approved(bridge, obligation.location, prepared.figures.fingerprint):
         bridge.ledger.held(obligation, "edition_not_approved")
     else:
-        with _recorded(obligation):
+        with _recorded(bridge, obligation):
             send(bridge, prepared)
 
 
@@ -269,12 +269,15 @@ _LENT = closing.Flow(prepare, send, sheet_when_stuck)
 
 
 @contextmanager
-def _recorded(obligation: Obligation) -> Iterator[None]:
+def _recorded(bridge: Bridge, obligation: Obligation) -> Iterator[None]:
     """Let one obligation fail without the others: what happened and when to try again is in the ledger."""
     try:
         yield
     except AlreadyAccepted:
         pass
+    except sending.InOtherHands:
+        # A process that died leaves its lease for minutes, and nothing in the ledger to wait for: not for an hour then.
+        bridge.tried.pop(obligation, None)
     except BridgeError as failure:
         _log.error("sending_failed", location=obligation.location, care_type=obligation.care_type,
                    window=obligation.window, error=type(failure).__name__, exit_code=failure.exit_code)  # fmt: skip

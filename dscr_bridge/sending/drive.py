@@ -148,7 +148,7 @@ def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) 
         "revision": revision, "submission_id": submission_id, "channel": job.channel.name,
         "environment": job.channel.environment, "simulated": _is_simulated(job),
     }  # fmt: skip
-    if _another_is_sending(row, standing, bodies, as_at, answer):
+    if _another_is_sending(row, standing, bodies, answer):
         error = ReceiverUnavailable(
             job.obligation.id, "another bridge is sending this return at this moment.",
             "Nothing was sent by this one; it looks again by itself.",
@@ -194,11 +194,15 @@ def _clash(
 
 
 def _another_is_sending(
-    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], as_at: datetime,
-    answer: Answer,
-) -> bool:  # fmt: skip
-    """Say whether another ledger's bridge has sent some sections just now, and the rest may be on their way."""
-    if not _by_another(row, standing, as_at) or all(b.section in standing for b in bodies):
+    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], answer: Answer
+) -> bool:
+    """Say whether another ledger's bridge has sent some sections just now, and the rest may be on their way.
+
+    When our own figures were counted does not matter: two bridges that begin within seconds of each other would else
+    both send.
+    """
+    others = {s.submission_id for s in standing.values() if s.changed_by == "api"} - {row.submission_id}
+    if not others or all(b.section in standing for b in bodies):
         return False
     newest = max(s.last_updated for s in standing.values())
     return newest > answer.came_at + receiver_ahead(answer) - LEASE

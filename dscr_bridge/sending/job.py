@@ -98,15 +98,19 @@ class Job:
         return min(at, next_attempt(now, sooner, attempts, wish, jitter)) if now < sooner < closes_at else at
 
 
+class InOtherHands(ReceiverUnavailable):
+    """Another process has the lease of this return, or died with it: nothing was asked, sent or written down."""
+
+
 @contextmanager
 def claimed(
     obligation: Obligation, ledger: "Ledger", channel: Channel, world: World, window: Window, owner: str, late: bool
 ) -> Iterator[Job]:
-    """Hold the lease of a return while the block runs; raises ReceiverUnavailable when another process has it."""
+    """Hold the lease of a return while the block runs; raises InOtherHands when another process has it."""
     # Each attempt has its own name, so that two threads of one process never hold the same lease.
     mine = f"{owner}/{world.random_bytes(6).hex()}"
     if not ledger.claim(obligation, mine, LEASE):
-        raise ReceiverUnavailable(
+        raise InOtherHands(
             obligation.id, "another copy of the bridge is sending this return at this moment.",
             "Nothing was sent by this one; it looks again by itself.",
             "Do nothing, if you know of the other copy; else stop one of the two.",

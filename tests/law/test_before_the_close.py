@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from law_stage import CLOSE, PERSON, ROSE
+from law_stage import CLOSE, NOW, PERSON, ROSE
 
 from dscr_bridge import acting, freeze, nearing, sending, show_law
 from dscr_bridge import bridge as flow
@@ -14,6 +14,7 @@ from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.nearing import Step, steps
 from dscr_bridge.notify.statutory import statutory
 from dscr_bridge.returns import CareType, Figure, ItemId, Level, LocationId, Obligation, Problem, Return, State
+from dscr_bridge.sending.job import LEASE
 from dscr_bridge.window import window_for
 
 NOVEMBER = window_for(2026, 11)
@@ -336,3 +337,17 @@ def test_the_sources_are_not_asked_every_minute_while_a_return_waits_for_a_perso
     while here.at < end:
         here.at = max(flow.run_due(here.bridge), here.at + timedelta(seconds=1))
     assert here.state() == ("held", "edition_not_approved") and len(asked) <= 11
+
+
+def test_the_lease_that_a_dead_process_left_costs_minutes_and_not_the_hour_of_a_held_return(stage):
+    here = stage(sent=True, at=NOW)
+    flow.run_due(here.bridge)
+    assert here.state() == ("held", "edition_not_approved")
+    here.approved()
+    here.at = began = NOW + timedelta(hours=1, minutes=1)
+    assert here.bridge.ledger.claim(here.home, "a process that died", LEASE)
+    again = began
+    while here.state()[0] == "held" and again <= began + LEASE + timedelta(minutes=2):
+        here.at = again
+        again = flow.run_due(here.bridge)
+    assert here.state() == ("on_record", None)

@@ -117,6 +117,10 @@ class Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 65536  # head and body in one packet: no waiting for a delayed acknowledgement
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Give the Date header by the clock with which everything here is stamped."""
+        return super().date_time_string(timestamp or self.receiver.clock.now().timestamp())
+
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         *_, window, location, care_type, _, section = self.path.split("/")

@@ -216,6 +216,27 @@ def test_newer_figures_of_another_ledger_are_held_and_older_ones_replaced(send, 
     other.close()
 
 
+def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(send, checked, receiver, clock, tmp_path):
+    """Two ledgers know nothing of each other: what stands there in part is on its way, whenever it was counted."""
+    original, other, asked = receiver.put, open_ledger(tmp_path / "other.db", clock.now), []
+
+    def put(place, section, key, body):
+        answer = original(place, section, key, body)
+        if not asked:
+            asked.append(section)
+            clock.at += timedelta(seconds=3)
+            with pytest.raises(ReceiverUnavailable, match="another bridge is sending"):
+                send(checked(as_at=clock.at), ledger=other)
+        return answer
+
+    receiver.put = put
+    assert send(checked()).state is ObligationState.ON_RECORD and asked
+    assert each_body_came_as_one(receiver) and len(receiver.receipts) == 3
+    outcome = send(checked(), ledger=other)
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 1)
+    other.close()
+
+
 def test_a_return_is_not_sent_before_the_window_nor_after_it(send, checked, ledger, receiver, clock):
     for at in (WINDOW.opens_at - timedelta(seconds=1), WINDOW.closes_at):
         clock.at = at.astimezone(UTC)
