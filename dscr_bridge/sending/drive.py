@@ -205,7 +205,8 @@ def _another_is_sending(
     if not others or all(b.section in standing for b in bodies):
         return False
     newest = max(s.last_updated for s in standing.values())
-    return newest > answer.came_at + receiver_ahead(answer) - LEASE
+    # Both by the receiver's clock, however wrong ours is.
+    return newest > (answer.receiver_clock or answer.came_at) - LEASE
 
 
 def _by_another(row: ObligationRow, standing: Mapping[str, Standing], as_at: datetime) -> bool:

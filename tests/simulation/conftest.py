@@ -66,6 +66,7 @@ class Receiver:
     url: str = ""
     window: Window = field(default_factory=lambda: window_for(2026, 11))
     sections: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    stated: datetime | None = None  # what its clock says where the sender's is another
     receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     bodies: dict[str, list[bytes]] = field(default_factory=dict)   # idempotency key -> every body that came with it
     faults: list[tuple[str, str]] = field(default_factory=list)    # (method, fault), each used once; or "pass"
@@ -119,7 +120,7 @@ class Door(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Give the Date header by the clock with which everything here is stamped."""
-        return super().date_time_string(timestamp or self.receiver.clock.now().timestamp())
+        return super().date_time_string(timestamp or (self.receiver.stated or self.receiver.clock.now()).timestamp())
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

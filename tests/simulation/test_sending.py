@@ -216,7 +216,10 @@ def test_newer_figures_of_another_ledger_are_held_and_older_ones_replaced(send, 
     other.close()
 
 
-def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(send, checked, receiver, clock, tmp_path):
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=23), timedelta(hours=-2)])
+def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
+    ahead, send, checked, receiver, clock, tmp_path
+):
     """Two ledgers know nothing of each other: what stands there in part is on its way, whenever it was counted."""
     original, other, asked = receiver.put, open_ledger(tmp_path / "other.db", clock.now), []
 
@@ -225,8 +228,11 @@ def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
         if not asked:
             asked.append(section)
             clock.at += timedelta(seconds=3)
+            there, clock.at = clock.at, clock.at + ahead  # its own clock is wrong, the receiver's is not
+            receiver.stated = there
             with pytest.raises(ReceiverUnavailable, match="another bridge is sending"):
                 send(checked(as_at=clock.at), ledger=other)
+            clock.at, receiver.stated = there, None
         return answer
 
     receiver.put = put
