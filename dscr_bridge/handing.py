@@ -12,7 +12,7 @@ from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import Prepared, as_decided
 from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import CheckedReturn, Obligation, Problem
-from dscr_bridge.submit import by_hand
+from dscr_bridge.submit import by_hand, crib_layout
 from dscr_bridge.window import Window
 
 
@@ -37,7 +37,7 @@ def write_crib_sheet(
     """Write the page from which a person types a return in, and give its path.  Raises OSError."""
     sheet = by_hand.crib_sheet(
         checked,
-        by_hand.load_layout(mapping.folder() / "channels" / "crib-sheet.toml"),
+        crib_layout.load_layout(mapping.folder() / "channels" / "crib-sheet.toml"),
         window=prepared.window,
         name=bridge.owing(prepared.obligation.location)[1].name,
         wordings=_titles(prepared.edition),

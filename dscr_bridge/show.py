@@ -126,7 +126,7 @@ def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> Table:
     Each has its title, its value, how it was obtained, and where its wording is not sure enough to be sent.
     """
     from dscr_bridge import mapping
-    from dscr_bridge.submit import by_hand
+    from dscr_bridge.submit import by_hand, crib_layout
 
     going = {i for items in sent.sections.values() for i in items} if sent else set()
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
@@ -138,7 +138,7 @@ def figures(ret: Return, edition: Edition, sent: CheckedReturn | None) -> Table:
         name: [i.id for i in edition.items_for(care_type) if i.section == name] for name in edition.sections[care_type]
     }
     for screen, items in by_hand.ordered(
-        sections, by_hand.load_layout(mapping.folder() / "channels" / "crib-sheet.toml")
+        sections, crib_layout.load_layout(mapping.folder() / "channels" / "crib-sheet.toml")
     ):
         table.add_row(Text(edition.section_titles[screen.name], "bold cyan"))
         for item_id in items:

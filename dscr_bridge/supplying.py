@@ -22,7 +22,7 @@ from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import require_nothing_personal
 from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import CareType, CheckedReturn, LocationId, Obligation
-from dscr_bridge.submit import by_hand
+from dscr_bridge.submit import by_hand, crib_layout
 from dscr_bridge.window import Window
 
 _MARK = "N"  # of the word that stands where a window's month would: N and the day of the notice, as N261203
@@ -155,7 +155,7 @@ def _sheet(bridge: Bridge, supply: Supply, checked: CheckedReturn, provider: Pro
     edition = mapping.edition_for(bridge.window().opens_on)
     sheet = by_hand.crib_sheet(
         checked,
-        by_hand.load_layout(mapping.folder() / "channels" / "crib-sheet.toml"),
+        crib_layout.load_layout(mapping.folder() / "channels" / "crib-sheet.toml"),
         window=_time(supply),
         name=location.name,
         wordings={i.id: i.title for i in edition.items},

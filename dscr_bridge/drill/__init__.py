@@ -17,7 +17,7 @@ from dscr_bridge.mapping.reading import document_of
 from dscr_bridge.opening import Bridge, load_connector
 from dscr_bridge.reading import approved, counting_settings, read_sources
 from dscr_bridge.returns import Obligation
-from dscr_bridge.submit import Channel, bulk_file, by_hand
+from dscr_bridge.submit import Channel, bulk_file, crib_layout
 from dscr_bridge.submit.portal import script
 
 __all__ = ["Line", "check_file", "of_connections", "of_files", "of_sources", "raise_first", "shown"]
@@ -47,7 +47,7 @@ def _way_out(path: Path) -> Callable[[Path], object] | None:
     kinds: Mapping[str, Callable[[Path], object]] = {
         "column": lambda own: bulk_file.load_layout(str(own), edition),
         "screen": lambda own: script.load(str(own), edition),
-        "section": by_hand.load_layout,
+        "section": crib_layout.load_layout,
     }
     return next((read for key, read in kinds.items() if key in document_of(path)), None)
 

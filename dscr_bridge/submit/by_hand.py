@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from dscr_bridge import paper
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.mapping import Edition
-from dscr_bridge.mapping.mistakes import refused
 from dscr_bridge.mapping.nil import nil_reasons
-from dscr_bridge.mapping.reading import Shape, Text, read, twice
 from dscr_bridge.paper import in_words, listed, sentence, text
 from dscr_bridge.returns import CheckedReturn, Figure, ItemId, Kind, Obligation, Problem, Return, State, number
 from dscr_bridge.submit import Capabilities
+from dscr_bridge.submit.crib_layout import Layout, Screen
 from dscr_bridge.window import LONDON, Window
 
 _KINDS: Mapping[Kind, str] = {
@@ -46,47 +43,6 @@ _LONG = 9  # characters that fit beside the question in large figures
 
 
 @dataclass(frozen=True)
-class Screen:
-    """One screen of the platform."""
-
-    name: str
-    title: str
-    says: str
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The order of the screens and what only a person knows."""
-
-    note: str
-    screens: tuple[Screen, ...]
-    person: Mapping[str, str]  # item -> why no system can know it
-
-
-class _Section(Shape):
-    name: Text
-    title: Text
-    says: str = ""
-    items: list[Text] = Field(default_factory=list)
-
-
-class _Person(Shape):
-    item: Text
-    why: Text
-
-
-class _File(Shape):
-    id: Text
-    title: Text
-    verification: Text
-    verify_by: Text
-    note: str = ""
-    section: list[_Section] = Field(min_length=1)
-    person: list[_Person] = Field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Draft:
     """What is known of a return that has not passed its checks: for a person who has to settle the rest."""
 
@@ -103,18 +59,6 @@ def draft(ret: Return, edition: Edition) -> Draft:
         if figure.state is not State.NOT_ASKED and item.is_required:
             sections[item.section] = (*sections.get(item.section, ()), item.id)
     return Draft(ret, sections)
-
-
-def load_layout(path: Path) -> Layout:
-    """Read `channels/crib-sheet.toml`.  Raises DefinitionError with every mistake."""
-    found = read(path, _File)
-    listed = [item for one in found.section for item in one.items]
-    wrong = [*twice("section", (one.name for one in found.section)), *twice("item", listed),
-             *twice("person", (one.item for one in found.person))]  # fmt: skip
-    if wrong:
-        raise refused(path, wrong)
-    screens = tuple(Screen(one.name, one.title, one.says, tuple(one.items)) for one in found.section)
-    return Layout(found.note, screens, {one.item: one.why for one in found.person})
 
 
 def crib_sheet(

@@ -19,7 +19,7 @@ from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.paper import in_words, sentence
 from dscr_bridge.returns import CareType, figures_sha256, payloads
 from dscr_bridge.sandbox import portal as simulated
-from dscr_bridge.submit import by_hand
+from dscr_bridge.submit import by_hand, crib_layout
 from dscr_bridge.submit.portal import load, plan
 from dscr_bridge.submit.portal.browser import Browser
 from dscr_bridge.tables import BED_TYPES
@@ -31,7 +31,7 @@ CHANNELS = mapping.folder() / "channels"
 
 
 def sheet(care_type, location=WILLOWS, **more):
-    layout = by_hand.load_layout(CHANNELS / "crib-sheet.toml")
+    layout = crib_layout.load_layout(CHANNELS / "crib-sheet.toml")
     wordings = {i.id: i.title for i in EDITION.items}
     checked = make_checked(location, care_type)
     return checked, by_hand.crib_sheet(checked, layout, window=WINDOW, wordings=wordings, **more)
@@ -81,7 +81,7 @@ def test_the_sheet_follows_the_order_of_the_screens_and_the_fields_on_them():
     script = load("portal-simulated", EDITION)
     for care_type in CareType:
         checked, _ = sheet(care_type)
-        layout = by_hand.load_layout(CHANNELS / "crib-sheet.toml")
+        layout = crib_layout.load_layout(CHANNELS / "crib-sheet.toml")
         screens = [s for s in script.screen if s.care_type == care_type]
         assert [s.name for s in layout.screens if s.name in checked.sections] == [s.section for s in screens]
         for screen in screens:

@@ -9,7 +9,7 @@ import pytest
 from dscr_bridge import bundled
 from dscr_bridge.errors import DefinitionError
 from dscr_bridge.returns import CareType, Figure, ItemId, LocationId, Obligation, Return, State, seal
-from dscr_bridge.submit import by_hand
+from dscr_bridge.submit import by_hand, crib_layout
 from dscr_bridge.window import window_for
 
 SHIPPED = bundled.mappings() / "capacity-tracker" / "channels" / "crib-sheet.toml"
@@ -45,7 +45,7 @@ def checked(left_out=NOT_ASKED):
 
 
 def sheet(**options):
-    return by_hand.crib_sheet(checked(), by_hand.load_layout(SHIPPED), window=WINDOW, **options)
+    return by_hand.crib_sheet(checked(), crib_layout.load_layout(SHIPPED), window=WINDOW, **options)
 
 
 def cells(page):
@@ -69,7 +69,7 @@ def test_the_sheet_says_until_when_and_how_to_confirm():
     assert "Elm Court: November 2026 return, to type in by hand" in page
     assert "by the end of Monday 16 November 2026" in page and "dscr-bridge confirm 1-1000000001" in page
     assert "Vaccinated, flu direct: not asked" in page
-    whole = by_hand.crib_sheet(checked(left_out=()), by_hand.load_layout(SHIPPED), window=WINDOW)
+    whole = by_hand.crib_sheet(checked(left_out=()), crib_layout.load_layout(SHIPPED), window=WINDOW)
     assert "Not on this sheet" not in whole
 
 
@@ -109,4 +109,4 @@ def test_a_sheet_is_written_for_its_owner_alone(tmp_path):
 def test_a_layout_that_cannot_be_read_is_refused(text, tmp_path):
     (tmp_path / "crib.toml").write_text(text)
     with pytest.raises(DefinitionError, match=r"crib\.toml"):
-        by_hand.load_layout(tmp_path / "crib.toml")
+        crib_layout.load_layout(tmp_path / "crib.toml")
