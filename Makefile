@@ -24,7 +24,7 @@ test: $(VENV)/test.stamp  ## Run every test in a small dose (about a quarter of 
 
 prove: $(VENV)/test.stamp  ## Run the long proofs; DOSE=ci for the dose of continuous integration
 	@DSCR_DOSE=$(DOSE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/simulation tests/definitions tests/peers \
-		tests/fleet tests/security tests/chaos tests/flow/test_two_daemons.py tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py \
+		tests/fleet tests/security tests/chaos tests/packaging/test_container.py tests/flow/test_two_daemons.py tests/channels/test_portal_kills.py tests/channels/test_portal_evening.py \
 		tests/unit/test_faults_on_the_wire.py tests/unit/test_partial_readings.py tests/unit/test_flat_memory.py tests/unit/test_views_agreement.py \
 		tests/web/test_every_page.py
 
