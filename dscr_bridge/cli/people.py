@@ -86,8 +86,8 @@ def add_account(
     ] = False,
 ) -> None:
     """Add an account, or replace it; the password is asked for and kept only as an argon2 hash."""
+    from dscr_bridge.accounts import Account, Role, hashed
     from dscr_bridge.errors import ConfigError
-    from dscr_bridge.web.accounts import Account, Role, hashed
 
     password = "" if no_password else _password(password_file)
     with the_bridge() as bridge:
@@ -110,8 +110,8 @@ def add_account(
 @account_commands.command("key")
 def make_key(user: UserArg) -> None:
     """Make a new key for the local API; it is shown once, and the old one stops working."""
+    from dscr_bridge.accounts import new_key
     from dscr_bridge.errors import ConfigError
-    from dscr_bridge.web.accounts import new_key
 
     with the_bridge() as bridge:
         accounts = _accounts(bridge)
@@ -264,10 +264,9 @@ def _password(file: Path | None) -> str:
 
 
 def _accounts(bridge: "Bridge") -> "Accounts":
-    from dscr_bridge.web.accounts import Accounts
-    from dscr_bridge.web.serving import accounts_file
+    from dscr_bridge.accounts import Accounts
 
-    return Accounts(accounts_file(bridge.config.data_folder))
+    return Accounts.of(bridge.config.data_folder)
 
 
 def _known_scope(bridge: "Bridge", scope: tuple[str, ...]) -> None:
@@ -295,5 +294,5 @@ def _pages(wish: dict[str, object]) -> "Pages":
 
 
 if TYPE_CHECKING:
+    from dscr_bridge.accounts import Accounts
     from dscr_bridge.config import Pages
-    from dscr_bridge.web.accounts import Accounts

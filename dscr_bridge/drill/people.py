@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 
+from dscr_bridge.accounts import Accounts, Role
 from dscr_bridge.config import Config, Provider
 from dscr_bridge.deciding import named
 from dscr_bridge.drill.lines import Line
@@ -35,6 +36,7 @@ def lines(bridge: Bridge) -> Iterator[Line]:
     for name, role in left:
         yield Line("people", f"{name}, {role}, is marked as left.", warning=True,
                    do="Put somebody else in the configuration, and ask for the account on the platform to be closed.")
+    yield from _links(bridge.config)
     for provider in bridge.config.provider:
         yield from _users(bridge.config, provider, today)
     yield _asked(bridge)
@@ -43,6 +45,17 @@ def lines(bridge: Bridge) -> Iterator[Line]:
 def _left(config: Config, today: date) -> list[tuple[str, str]]:
     contacts = [(c.name, f"contact ({c.role})") for c in config.alerts.contact if c.left and c.left <= today]
     return contacts + [(u.name, "platform user") for u in config.platform_user if u.left and u.left <= today]
+
+
+def _links(config: Config) -> Iterator[Line]:
+    """Warn of letters whose link nobody could use: the account is not there, or may not answer for a return."""
+    accounts = Accounts.of(config.data_folder)
+    for contact in config.alerts.contact:
+        account = accounts.named(contact.account) if contact.account else None
+        if contact.account and (account is None or account.role is not Role.APPROVER):
+            why = "there is no such account" if account is None else f"its role is {account.role}"
+            yield Line("people", f"the letters to {contact.name} carry a link that opens nothing: {why}.", warning=True,
+                       do="Make it with: dscr-bridge account add; or take `account` out of the contact.")
 
 
 def _users(config: Config, provider: Provider, today: date) -> Iterator[Line]:

@@ -19,7 +19,7 @@ from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.notify.incidents import notices
 from dscr_bridge.notify.ladder import quiet
 from dscr_bridge.notify.notice import Notice, Told
-from dscr_bridge.notify.way import way_to
+from dscr_bridge.notify.way import way_to, way_to_all
 from dscr_bridge.opening import Bridge
 from dscr_bridge.window import LONDON
 
@@ -78,7 +78,7 @@ def letters(bridge: Bridge, provider: Provider, wanted: Sequence[Notice], now: d
         contact = by_name[name]
         in_full = {n.key: f"{n.text}{way_to(bridge, contact, n, now)}" for n in its[:IN_FULL]}
         alone = Letter(contact, its[0].subject, in_full[its[0].key], (its[0],))
-        made.append(alone if len(its) == 1 else _together(contact, provider, its, in_full))
+        made.append(alone if len(its) == 1 else _together(contact, provider, its, in_full, way_to_all(bridge)))
     return made
 
 
@@ -140,15 +140,17 @@ def _told(bridge: Bridge, provider: Provider) -> Mapping[str, Told]:
     return {d.key: Told(d.detail["step"], d.at) for d in kept}
 
 
-def _together(contact: Contact, provider: Provider, its: Sequence[Notice], in_full: Mapping[str, str]) -> Letter:
-    """Put many notices into one letter, the urgent ones first."""
+def _together(
+    contact: Contact, provider: Provider, its: Sequence[Notice], in_full: Mapping[str, str], way: str
+) -> Letter:
+    """Put many notices into one letter, the urgent ones first; where they are only listed, with the way to all."""
     ordered = sorted(its, key=lambda n: (not n.urgent, n.subject))
     if len(ordered) <= IN_FULL:
         lines = [f"{n.subject}\n\n{in_full[n.key]}\n" for n in ordered]
     else:
         lines = [f"* {n.subject}\n  {n.next_step}" for n in ordered[:200]]
-    if len(ordered) > 200:
-        lines.append(f"... and {len(ordered) - 200} more: see the pages.")
+        lines += [f"... and {len(ordered) - 200} more: see the pages."] if len(ordered) > 200 else []
+        lines += [way] if way else []
     return Letter(contact, f"{provider.name}: several returns need somebody", "\n".join(lines), tuple(ordered))
 
 

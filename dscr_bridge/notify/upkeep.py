@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from dscr_bridge.config import Certificate, Provider, Source
+from dscr_bridge.config import Certificate, Config, Provider, Source
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.mapping import published_to
 from dscr_bridge.notify.notice import GROUP, MANAGER, SUPPLIER, Notice, Told
@@ -16,7 +16,7 @@ CERTIFICATE_STEPS = (7, 30)  # days before its end at which a certificate is spo
 
 
 def before_window(provider: Provider, window: Window, told: Mapping[str, Told], now: datetime) -> Iterator[Notice]:
-    """List what is asked and said between windows: are the contacts right, how long are the holidays known."""
+    """Ask before a window whether the contacts are right."""
     there = now.astimezone(LONDON).date()
     key = f"{provider.id}/{window.month}/contacts"
     if there.month == window.opens_on.month and key not in told:
@@ -31,9 +31,13 @@ def before_window(provider: Provider, window: Window, told: Mapping[str, Told], 
             f"The window opens on {window.opens_on:%A} {window.opens_on.day} {window.opens_on:%B}.",
             (),
         )
-    end = published_to()
+
+
+def holidays(bridge: Bridge, provider: Provider, told: Mapping[str, Told], now: datetime) -> Iterator[Notice]:
+    """Say that the table of bank holidays is near its end: once, however many providers there are."""
+    there, end = now.astimezone(LONDON).date(), published_to()
     key = f"{provider.id}/holidays/{end.isoformat()}"
-    if end - there < HOLIDAYS_SOON and key not in told:
+    if provider is bridge.config.provider[0] and end - there < HOLIDAYS_SOON and key not in told:
         yield Notice(
             key,
             "soon",
@@ -48,11 +52,14 @@ def before_window(provider: Provider, window: Window, told: Mapping[str, Told], 
 
 
 def certificates(bridge: Bridge, provider: Provider, told: Mapping[str, Told], now: datetime) -> Iterator[Notice]:
-    """List the client certificates of this provider's sources that end soon; each is said twice."""
-    served = {name for one in provider.location for name in one.sources}
+    """List the client certificates that end soon; each is said twice, to the first provider that its source serves."""
     for source in bridge.config.source:
-        if source.name in served and source.certificate is not None:
+        if source.certificate is not None and _first_user(bridge.config, source) is provider:
             yield from _certificate(provider, source, source.certificate, told, now)
+
+
+def _first_user(config: Config, source: Source) -> Provider | None:
+    return next((p for p in config.provider if any(source.name in one.sources for one in p.location)), None)
 
 
 def _certificate(

@@ -13,6 +13,12 @@ from dscr_bridge.opening import Bridge
 from dscr_bridge.window import LONDON
 
 
+def way_to_all(bridge: Bridge) -> str:
+    """Say where all returns stand; empty where nobody serves pages."""
+    pages = bridge.config.pages
+    return f"\nAll of them, each with its next step: {pages.public_url}/" if pages and pages.public_url else ""
+
+
 def way_to(bridge: Bridge, contact: Contact, notice: Notice, now: datetime) -> str:
     """Say how this person comes to the return of a notice; empty where it is about none, or nobody serves pages."""
     pages = bridge.config.pages

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dscr_bridge import links
+from dscr_bridge.accounts import Account, Accounts, Role
 from dscr_bridge.config import Config
-from dscr_bridge.web.accounts import Account, Accounts, Role
 
 TRIES = 5  # wrong passwords for one user name, before it waits
 TRIES_FROM_ONE_ADDRESS = 20

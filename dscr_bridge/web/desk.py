@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from dscr_bridge import mapping
+from dscr_bridge.accounts import Accounts
 from dscr_bridge.config import Location, Pages, Provider
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.opening import Bridge
 from dscr_bridge.preparing import Prepared
 from dscr_bridge.returns import CareType, Figure, ItemId, Level, Obligation, Problem, Return, State
 from dscr_bridge.web.access import Door, Person
-from dscr_bridge.web.accounts import Accounts
 from dscr_bridge.web.openid import SignOn
 
 _MOST_REMEMBERED = 2000

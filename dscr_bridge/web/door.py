@@ -7,9 +7,9 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 
 from dscr_bridge import links, log
+from dscr_bridge.accounts import STANDINGS, Account, Role
 from dscr_bridge.errors import BridgeError, ConfigError
 from dscr_bridge.web.access import Person, person_of
-from dscr_bridge.web.accounts import STANDINGS, Account, Role
 from dscr_bridge.web.app import cookie_name, set_cookie, the_desk
 from dscr_bridge.web.desk import Desk
 

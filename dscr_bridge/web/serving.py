@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from dscr_bridge import links, log, paper, threaded
+from dscr_bridge.accounts import Accounts
 from dscr_bridge.config import Pages
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.opening import Bridge
 from dscr_bridge.web.access import Door
-from dscr_bridge.web.accounts import Accounts
 from dscr_bridge.web.desk import Desk, Latest
 from dscr_bridge.web.openid import SignOn
 
@@ -28,13 +27,8 @@ def make_desk(bridge: Bridge, settings: Pages, latest: Latest | None = None) -> 
     door = Door(bridge.world.now, key, idle=timedelta(minutes=settings.idle_minutes),
                 longest=timedelta(hours=settings.session_hours))  # fmt: skip
     sign_on = SignOn(settings.openid, bridge.world) if settings.openid else None
-    accounts = Accounts(accounts_file(folder))
+    accounts = Accounts.of(folder)
     return Desk(replace(bridge, remember=kept.remember), settings, door, accounts, kept, key, sign_on)
-
-
-def accounts_file(data_folder: Path) -> Path:
-    """Say where the accounts are kept."""
-    return data_folder / "pages" / "accounts.json"
 
 
 @contextmanager

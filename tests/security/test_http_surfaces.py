@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
+from dscr_bridge.accounts import Account, Role, hashed, new_key
 from dscr_bridge.sandbox import receiver, registry
 from dscr_bridge.web import api_document
-from dscr_bridge.web.accounts import Account, Role, hashed, new_key
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 

@@ -20,6 +20,7 @@ import certificates
 from cryptography.hazmat.primitives import serialization
 
 from dscr_bridge import config as configuration
+from dscr_bridge.accounts import Account, Accounts, Role
 from dscr_bridge.config import Config
 from dscr_bridge.drill import Line, check_file, machine, network, people
 from dscr_bridge.errors import ConfigError, SourceRefused, SourceUnavailable
@@ -87,6 +88,19 @@ def test_whoever_is_marked_as_left_is_told_and_no_longer_counts_as_a_user(tmp_pa
     assert said[1] == "Kit Example, platform user, is marked as left."
     assert "Rose House" in said[2]
     with opened(configured(tmp_path, more.replace("11-03", "11-04")), World(now=lambda: NOW)) as bridge:
+        assert colours(people.lines(bridge))[0] == ("platform users", "green")
+
+
+def test_a_letter_whose_link_opens_nothing_is_told(tmp_path: Path) -> None:
+    config = configured(tmp_path, TWO)
+    jo = config.alerts.contact[0].model_copy(update={"account": "jo"})
+    config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"contact": (jo,)})})
+    accounts = Accounts.of(config.data_folder)
+    with opened(config, World(now=lambda: NOW)) as bridge:
+        assert "there is no such account" in next(people.lines(bridge)).says
+        accounts.put(Account("jo", "Jo Example", Role.VIEWER, ""))
+        assert "its role is viewer" in next(people.lines(bridge)).says
+        accounts.put(Account("jo", "Jo Example", Role.APPROVER, "", "registered manager"))
         assert colours(people.lines(bridge))[0] == ("platform users", "green")
 
 

@@ -19,16 +19,16 @@ from test_hostile_visitors import PASSWORD, account, client_of, csrf
 
 from dscr_bridge import acting, deciding, notify
 from dscr_bridge import bridge as flow
+from dscr_bridge.accounts import Accounts, Role
 from dscr_bridge.config import Alerts, Away, Calendar, Certificate, Config, Contact, Pages, Secret
 from dscr_bridge.config.across import across
 from dscr_bridge.mapping import published_to
 from dscr_bridge.notify import carry as carrying
 from dscr_bridge.notify import ladder
+from dscr_bridge.notify.notice import Notice
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.sandbox import processes
-from dscr_bridge.web.accounts import Accounts, Role
-from dscr_bridge.web.serving import accounts_file
 from dscr_bridge.window import named_window
 from dscr_bridge.world import World
 
@@ -309,9 +309,9 @@ def test_between_windows_people_are_asked_about_the_contacts_and_told_of_the_tab
     texts: dict[str, list[str]] = {}
     for _, name, subject, text in kept.letters:
         texts.setdefault(name, []).append(f"{subject} {text}")
-    providers = len(config.provider)  # each has its own contacts to confirm, and is told of the table
-    assert sum(t.count("are the contacts still right?") for t in texts["Jo"]) == providers
-    assert sum(t.count("The table of bank holidays is near its end") for t in texts["Ivy"]) == providers
+    providers = len(config.provider)  # each has its own contacts to confirm; the table is everybody's, and told once
+    assert providers > 1 and sum(t.count("are the contacts still right?") for t in texts["Jo"]) == providers
+    assert sum(t.count("The table of bank holidays is near its end") for t in texts["Ivy"]) == 1
     assert "later windows are computed" in texts["Ivy"][0] and "bank holidays" not in "".join(texts["Jo"])
 
 
@@ -340,7 +340,7 @@ def test_a_manager_who_never_comes_by_gets_a_link_and_approves_by_it(serve: Any,
     ivy = contact(folder, "Ivy", "supplier", 9)
 
     def with_jo(config: Config) -> Config:
-        Accounts(accounts_file(config.data_folder)).put(account("jo", Role.APPROVER, standing="registered manager"))
+        Accounts.of(config.data_folder).put(account("jo", Role.APPROVER, standing="registered manager"))
         return told(config, jo, ivy).model_copy(update={"pages": pages})
 
     site = serve(None, with_jo)
@@ -372,6 +372,20 @@ def test_a_manager_who_never_comes_by_gets_a_link_and_approves_by_it(serve: Any,
     assert not any(token.encode() in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     site.clock.at += timedelta(hours=72, seconds=2)
     assert client_of(site).get(link, **away).status_code == 403
+
+
+def test_a_letter_that_only_lists_many_returns_says_where_all_of_them_are(tmp_path: Path) -> None:
+    config = told(installation(tmp_path), contact(tmp_path, "Jo", "manager", 9))
+    pages = Pages(login="accounts", public_url="https://pages.example.org")
+    many = [Notice(f"k{n}", "held", "held", frozenset({"manager"}), False, f"Return {n}", "Answer it.", "", (f"{ELM}/care_home/2026-{n:02}",))
+            for n in range(1, notify.IN_FULL + 2)]  # fmt: skip
+    for served, way in ((pages, "https://pages.example.org/"), (None, "")):
+        with opened(config.model_copy(update={"pages": served}), Clock().world()) as bridge:
+            (few,) = notify.letters(bridge, config.provider[0], many[:-1], Clock().at)
+            (all_,) = notify.letters(bridge, config.provider[0], many, Clock().at)
+        assert few.text.count("/location/") == (notify.IN_FULL if served else 0)
+        assert all_.text.count("* Return") == len(many) and "/location/" not in all_.text
+        assert all_.text.endswith(way or "Answer it.")
 
 
 def test_links_in_letters_need_pages_where_people_sign_in(tmp_path: Path) -> None:

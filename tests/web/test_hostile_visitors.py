@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from installed import ELM, RIVER, ROSE, WILLOWS, Site, declared, served_site
 
 from dscr_bridge import acting, links
+from dscr_bridge.accounts import Account, Role, hashed, new_key
 from dscr_bridge.config import Config, Pages
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.web import access
-from dscr_bridge.web.accounts import Account, Role, hashed, new_key
 from dscr_bridge.web.app import make_app
 
 PASSWORD = "correct horse battery"

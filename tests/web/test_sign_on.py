@@ -19,10 +19,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from dscr_bridge import links
+from dscr_bridge.accounts import Account, Accounts, Role
 from dscr_bridge.config import Config, OpenId, Pages, Secret
 from dscr_bridge.errors import SourceRefused, SourceUnavailable
-from dscr_bridge.web import serving
-from dscr_bridge.web.accounts import Account, Accounts, Role
 from dscr_bridge.web.openid import LASTS, SignOn
 from dscr_bridge.world import World
 
@@ -67,7 +66,7 @@ def settings_for(issuer: str, folder: Path, **more: Any) -> OpenId:
 
 def site_with(serve: Any, issuer: str, tmp_path: Path, **more: Any) -> Site:
     """The pages behind the sign-on, with two accounts; the clock is the real one, since tokens carry real times."""
-    accounts = Accounts(serving.accounts_file(tmp_path / "data"))
+    accounts = Accounts.of(tmp_path / "data")
 
     def with_people(config: Config) -> Config:
         config = config.model_copy(update={"data_folder": tmp_path / "data"})

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from installed import Clock, installation
 
+from dscr_bridge.accounts import Role
 from dscr_bridge.config import Config, Location, Pages
 from dscr_bridge.ledger import open_ledger
 from dscr_bridge.opening import opened
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.web import serving
 from dscr_bridge.web.access import Person
-from dscr_bridge.web.accounts import Role
 from dscr_bridge.web.app import cookie_name, make_app
 
 MANY = 5000

@@ -59,6 +59,11 @@ class Accounts:
         self._stamp: tuple[int, int] | None = None
         self._all: tuple[Account, ...] = ()
 
+    @classmethod
+    def of(cls, data_folder: Path) -> "Accounts":
+        """Give the accounts of an installation, by its data folder."""
+        return cls(data_folder / "pages" / "accounts.json")
+
     def all(self) -> tuple[Account, ...]:
         """Give every account.  Raises ConfigError for a file that cannot be read."""
         try:
