@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 
+from dscr_bridge import scripts
 from dscr_bridge.errors import BridgeError
 
 Cell = str | bytes | int | float | None
@@ -270,12 +271,10 @@ class Waist:
     """An in-memory SQLite database that holds the canonical tables of one run, and nothing else of the records."""
 
     def __init__(self) -> None:
-        """Make the empty canonical tables."""
+        """Take a database with the empty canonical tables."""
         self.told_twice: dict[str, tuple[str, ...]] = {}  # location -> sources in which two places claim to be it
-        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.connection.execute("PRAGMA temp_store = MEMORY")
-        for table in CANONICAL.values():
-            self.connection.execute(create_statement(table))
+        self.connection = scripts.borrow()
+        _CANONICAL_SCRIPT.make(self.connection)
 
     def add(self, name: str, rows: Iterable[Sequence[Cell]]) -> None:
         """Add rows, in column order, to a canonical table; columns left off the end are missing."""
@@ -291,9 +290,9 @@ class Waist:
                 table.column(column)
             self.add(name, [tuple(row.get(c) for c in table.names)])
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         """Forget everything."""
-        self.connection.close()
+        scripts.give_back(self.connection, failed=failed)
 
 
 def add_rows(db: sqlite3.Connection, name: str, rows: Sequence[Row], before: str = "") -> None:
@@ -322,3 +321,9 @@ def insert_statement(table: Table, prefix: str = "") -> str:
     """Write the INSERT of a closed table, values as parameters in column order."""
     marks = ", ".join("?" * len(table.columns))
     return f'INSERT INTO "{prefix}{table.name}" VALUES ({marks})'  # noqa: S608  (names are this module's own)
+
+
+# Persons are looked up by each of their records, by every definition that asks who somebody is.
+_CANONICAL_SCRIPT = scripts.script("".join(
+    [f"{create_statement(table)};\n" for table in CANONICAL.values()]
+    + ["CREATE INDEX person_by_key ON person (person_key, survivor_key);\n"]))

@@ -1,7 +1,6 @@
 """Runs assemble.sql: record tables into a temporary corner of the waist's database, canonical tables out of it."""
 
 import re
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -9,7 +8,8 @@ from importlib.resources import files
 
 from dscr_bridge.assemble.choosing import Choices
 from dscr_bridge.assemble.entry import Entry, Setting, row_of, takes_the_rest
-from dscr_bridge.assemble.people import group_people
+from dscr_bridge.assemble.people import PEOPLE, group_people
+from dscr_bridge.scripts import Database, Script, script
 from dscr_bridge.tables import RECORDS, Records, Waist, add_rows
 
 _SETUP = """
@@ -21,6 +21,12 @@ CREATE TEMP TABLE source_read (src PRIMARY KEY, read_at);
 CREATE TEMP TABLE item_order (loc, item, src, place, PRIMARY KEY (loc, item, src)) WITHOUT ROWID;
 CREATE TEMP TABLE chosen (tbl, loc, care, src, PRIMARY KEY (tbl, loc, care, src)) WITHOUT ROWID;
 """
+_INDEXES = """
+CREATE INDEX temp.r_organisation_key ON r_organisation (organisation_key, src);
+CREATE INDEX temp.r_person_key ON r_person (person_key);
+"""
+_SCRIPTS = ("places", "beds", "stays", "reservations", "services", "staff", "fill places", "fill staff", "absences",
+            "others", "doses", "fill others", "diagnostics")  # parts of assemble.sql, as they build on one another
 
 
 def assemble(
@@ -47,32 +53,30 @@ def assemble(
         waist.add("location", [(e.location, care_type) for e in locations for care_type in e.care_types])
         _prepare(db, records, locations, settings, as_at)
         group_people(db, follow_see_also=settings.get("follow_see_also") is True)
-        for part in ("places", "beds", "stays", "reservations", "services", "staff"):
-            db.executescript(_parts()[part])
+        _run(db, "places", "beds", "stays", "reservations", "services", "staff")
         choices = Choices(records, locations)
         _choose(db, choices, "counted")
-        db.executescript(_parts()["fill places"] + _parts()["fill staff"])
-        for part in ("absences", "others", "doses"):
-            db.executescript(_parts()[part])
+        _run(db, "fill places", "fill staff", "absences", "others", "doses")
         _choose(db, choices, "counted later")
-        db.executescript(_parts()["fill others"])
+        _run(db, "fill others")
         choices.add(db.execute(_parts()["counted last"]))
-        db.executescript(_parts()["diagnostics"])
+        _run(db, "diagnostics")
         choices.note_unplaced(db.execute(_parts()["unplaced"]))
         choices.note_sites_told_twice(db.execute(_parts()["sites told twice"]))
         waist.told_twice = choices.told_twice()
         waist.add("coverage", choices.coverage())
         waist.add("diagnostic", choices.diagnostics())
-        _forget(db)
+        db.empty("temp")
     except BaseException:
-        waist.close()
+        waist.close(failed=True)
         raise
     return waist
 
 
-def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequence[Entry],
+def _prepare(db: Database, records: Sequence[Records], locations: Sequence[Entry],
              settings: Mapping[str, Setting], as_at: datetime) -> None:
-    db.executescript(_SETUP)
+    for part in _scripts():
+        part.make(db)
     db.execute("INSERT INTO rule VALUES (?, ?, ?)", (
         _utc(as_at), _utc(as_at - timedelta(days=7)), (as_at - timedelta(days=366)).date().isoformat()))
     number = {one.source: n for n, one in enumerate(records)}
@@ -85,24 +89,26 @@ def _prepare(db: sqlite3.Connection, records: Sequence[Records], locations: Sequ
     db.executemany("INSERT INTO source_read VALUES (?, ?)", [(number[r.source], r.read_at or None) for r in records])
     db.execute("BEGIN")  # one transaction: else every row is one
     for table in RECORDS.values():
-        columns = ", ".join(f'"{name}"' for name in table.names)
-        db.execute(f'CREATE TEMP TABLE "r_{table.name}" (src, {columns})')
         for one in records:
             add_rows(db, f"r_{table.name}", one.rows.get(table.name, ()), before=f"{number[one.source]}, ")
     db.execute("COMMIT")
-    db.execute("CREATE INDEX temp.r_organisation_key ON r_organisation (organisation_key, src)")
-    db.execute("CREATE INDEX temp.r_person_key ON r_person (person_key)")
 
 
-def _choose(db: sqlite3.Connection, choices: Choices, part: str) -> None:
+def _run(db: Database, *parts: str) -> None:
+    for part in parts:
+        script(_parts()[part]).fill(db)
+
+
+@cache
+def _scripts() -> tuple[Script, ...]:
+    """Give every script of a run, in the order in which their tables build on one another."""
+    records = "".join(f"CREATE TEMP TABLE r_{t.name} (src, {', '.join(t.names)});\n" for t in RECORDS.values())
+    return (script(_SETUP + records + _INDEXES), PEOPLE, *(script(_parts()[part]) for part in _SCRIPTS))
+
+
+def _choose(db: Database, choices: Choices, part: str) -> None:
     choices.add(db.execute(_parts()[part]))
     db.executemany("INSERT OR IGNORE INTO chosen VALUES (?, ?, ?, ?)", choices.chosen())
-
-
-def _forget(db: sqlite3.Connection) -> None:
-    names = [name for (name,) in db.execute("SELECT name FROM temp.sqlite_schema WHERE type = 'table'")]
-    for name in names:
-        db.execute(f'DROP TABLE temp."{name}"')
 
 
 def _utc(instant: datetime) -> str:

@@ -4,20 +4,22 @@ NHS numbers join two records only where both say that the number is verified and
 passes for every number of ten equal digits.  Links need not be mutual, so both directions count.
 """
 
-import sqlite3
 from collections.abc import Iterable
+
+from dscr_bridge.scripts import Database, script
 
 Key = int
 
 _ONE_PERSON = ("follow_to_survivor", "survivor", "same")
-_PEOPLE = """
+PEOPLE = script("""
 CREATE TEMP TABLE person_group AS SELECT person_key, person_key AS survivor_key FROM (
   SELECT person_key FROM r_person UNION SELECT person_key FROM r_stay UNION SELECT person_key FROM r_service_user
   UNION SELECT person_key FROM r_person_link UNION SELECT other_key FROM r_person_link
   UNION SELECT person_key FROM r_person_number UNION SELECT person_key FROM r_reservation
   UNION SELECT subject_key FROM r_dose WHERE subject_kind = 'person') WHERE person_key IS NOT NULL;
-CREATE UNIQUE INDEX person_group_key ON person_group (person_key);
-"""
+CREATE UNIQUE INDEX temp.person_group_key ON person_group (person_key);
+CREATE INDEX temp.person_group_survivor ON person_group (survivor_key);
+""")
 _SAME_NUMBER = """
 SELECT DISTINCT a.person_key, a.number_key FROM r_person_number a
 JOIN (SELECT number_key FROM r_person_number WHERE verified = 1 AND COALESCE(placeholder, 0) = 0
@@ -26,9 +28,9 @@ WHERE a.verified = 1 AND COALESCE(a.placeholder, 0) = 0
 """
 
 
-def group_people(db: sqlite3.Connection, *, follow_see_also: bool) -> None:
+def group_people(db: Database, *, follow_see_also: bool) -> None:
     """Fill `person_group` with a survivor for each person's record, from the record tables of all sources."""
-    db.executescript(_PEOPLE)
+    PEOPLE.fill(db)
     followed = (*_ONE_PERSON, "see_also") if follow_see_also else _ONE_PERSON
     links = [
         (person, other, link)
@@ -40,7 +42,6 @@ def group_people(db: sqlite3.Connection, *, follow_see_also: bool) -> None:
     pairs = [(person, other) for person, other, _ in links] + list(_by_number(db))
     survivors = [(min(group - replaced or group), member) for group in joined(pairs) for member in group]
     db.executemany("UPDATE person_group SET survivor_key = ? WHERE person_key = ?", survivors)
-    db.execute("CREATE INDEX person_group_survivor ON person_group (survivor_key)")
 
 
 def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
@@ -62,7 +63,7 @@ def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
     return list(groups.values())
 
 
-def _by_number(db: sqlite3.Connection) -> Iterable[tuple[Key, Key]]:
+def _by_number(db: Database) -> Iterable[tuple[Key, Key]]:
     first: dict[Key, Key] = {}
     for person, number in db.execute(_SAME_NUMBER):
         yield person, first.setdefault(number, person)

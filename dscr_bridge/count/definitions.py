@@ -11,8 +11,15 @@ from dscr_bridge.count.home import Told, read_homes
 from dscr_bridge.mapping import Campaign, Edition
 from dscr_bridge.mapping.settings import Value
 from dscr_bridge.returns import instant
+from dscr_bridge.scripts import script
 from dscr_bridge.tables import Waist
 
+# The tables that arrive with the question.
+_GIVEN = """
+CREATE TEMP TABLE param ({param});
+CREATE TEMP TABLE standing (item_id);
+CREATE TEMP TABLE campaign_now (disease, doses_from, doses_to);
+"""
 _LONDON = ZoneInfo("Europe/London")
 _SHARED_LIVES = {"asked": None, "care_providing": "care_providing", "not_counted": "excluded"}
 _MADE: "WeakKeyDictionary[Waist, object]" = WeakKeyDictionary()
@@ -32,11 +39,12 @@ def prepare(
     question = (edition.sha256, window, instant(as_at), dict(settings), dict(asked))
     if _MADE.get(waist) == (question, db.total_changes):
         return
-    for kind, name in db.execute("SELECT type, name FROM temp.sqlite_master WHERE type <> 'index'").fetchall():
-        db.execute(f'DROP {kind} temp."{name}"')
-    _make_parameters(db, edition, window, as_at, settings, asked)
-    db.execute("CREATE INDEX IF NOT EXISTS person_by_key ON person (person_key, survivor_key)")
-    db.executescript(mapping.definitions_sql())
+    param = _parameters(window, as_at, settings)
+    definitions = script(_GIVEN.format(param=", ".join(param)) + mapping.definitions_sql())
+    definitions.make(db)
+    definitions.empty(db)
+    _give(db, edition, param, asked)
+    definitions.fill(db)
     _MADE[waist] = (question, db.total_changes)
     _TOLD.pop(waist, None)
 
@@ -49,20 +57,11 @@ def told(waist: Waist) -> Told:
     return found
 
 
-def _make_parameters(
-    db: sqlite3.Connection,
-    edition: Edition,
-    window: str,
-    as_at: datetime,
-    settings: Mapping[str, Value],
-    asked: Mapping[str, Campaign],
+def _give(
+    db: sqlite3.Connection, edition: Edition, param: Mapping[str, str | int | None], asked: Mapping[str, Campaign]
 ) -> None:
-    param = _parameters(window, as_at, settings)
-    db.execute(f"CREATE TEMP TABLE param ({', '.join(param)})")
     db.execute(f"INSERT INTO param VALUES ({', '.join('?' * len(param))})", tuple(param.values()))  # noqa: S608
-    db.execute("CREATE TEMP TABLE standing (item_id)")
     db.executemany("INSERT INTO standing VALUES (?)", [(i.id,) for i in edition.items if i.lasts == "standing"])
-    db.execute("CREATE TEMP TABLE campaign_now (disease, doses_from, doses_to)")
     rows = [(disease, str(c.doses_from), str(c.doses_to)) for disease, c in asked.items()]
     db.executemany("INSERT INTO campaign_now VALUES (?, ?, ?)", rows)
 

@@ -418,7 +418,7 @@ def test_a_setting_out_of_range_is_refused_before_anything_is_counted() -> None:
 def test_the_definitions_run_once_for_one_question_and_again_when_rows_or_the_question_change() -> None:
     waist = fill(read_lines(HOME))
     ran: list[str] = []
-    waist.connection.set_trace_callback(lambda sql: ran.append(sql) if "CREATE TEMP TABLE place AS" in sql else None)
+    waist.connection.set_trace_callback(lambda sql: ran.append(sql) if "INSERT INTO temp.place SELECT" in sql else None)
     assert the_return(waist).figure("ch_beds_occupied").value == 1
     the_return(waist, "B")
     assert len(ran) == 1
