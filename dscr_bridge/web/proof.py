@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request, send_fil
 
 from dscr_bridge import evidence, mapping, receipt, sending
 from dscr_bridge.ledger import SETTLED, TAKEN
+from dscr_bridge.ledger.states import Event, Happened
 from dscr_bridge.opening import SOFTWARE
 from dscr_bridge.returns import Obligation
 from dscr_bridge.web import charts, history
@@ -129,9 +131,15 @@ def inspection(location_id: str) -> Any:
         fingerprint=desk.bridge.fingerprint(edition, location), settled=SETTLED, head=ledger.head(location.id),
         approvals=[d for d in decisions if d.kind == "edition_approved"],
         verified=[d for d in decisions if d.kind in ("item_verified", "item_left_out")],
+        entered=_entered_by(ledger.events(location.id)),
         cases=[d for d in decisions if d.kind == "case"], contacts=desk.bridge.config.alerts.contact,
         now=desk.now(), software=SOFTWARE, sources=[desk.bridge.config.source_named(s) for s in location.sources],
     )  # fmt: skip
+
+
+def _entered_by(events: Iterable[Event]) -> dict[tuple[str | None, str | None], str]:
+    """Name, by care type and window, who confirmed that they entered the return by hand."""
+    return {(e.care_type, e.window): e.body["by"] for e in events if e.kind == Happened.CONFIRMED_BY_HAND}
 
 
 def _rows(series: tuple[charts.Line, ...]) -> list[tuple[str, tuple[float | None, ...]]]:

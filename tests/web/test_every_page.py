@@ -284,6 +284,7 @@ def test_a_page_prints_without_its_controls(browser: Any, site: Site) -> None:
     page.emulate_media(media="print")
     assert not page.get_by_role("button", name="Sign out").is_visible()
     assert page.get_by_role("heading", name="Elm Court: inspection and handover").is_visible()
+    assert page.get_by_text("Entered by Sam Example").count() == 11
     look(page, "inspection-print")
     context.close()
 
