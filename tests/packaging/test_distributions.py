@@ -36,18 +36,33 @@ def test_the_wheel_carries_the_definitions_the_connectors_and_no_tests(built: Pa
     assert not [n for n in names if n.startswith(("tests/", "docs/"))]
 
 
-@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
-def test_an_installed_distribution_runs_the_demonstration(built: Path, tmp_path: Path, kind: str) -> None:
-    """Installed by the very script that the container file runs."""
-    (distribution,) = built.glob(kind)
+@pytest.fixture(scope="module")
+def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty environment into which the wheel was put by the very script that the container file runs."""
+    (wheel,) = built.glob("*.whl")
+    target = tmp_path_factory.mktemp("installed") / "venv"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    quietly(["sh", str(ROOT / "deploy" / "install.sh"), str(distribution), str(tmp_path / "venv"), str(ROOT / "constraints.txt")],
+    quietly(["sh", str(ROOT / "deploy" / "install.sh"), str(wheel), str(target), str(ROOT / "constraints.txt")],
             env={**os.environ, "PATH": path})  # fmt: skip
+    return target / "bin"
+
+
+def demonstrated(environment: Path, away: Path) -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_", "VIRTUAL_ENV"))}
-    away = tmp_path / "away"
-    away.mkdir()
-    bridge = str(tmp_path / "venv" / "bin" / "dscr-bridge")
-    first = quietly([bridge, "demo"], cwd=away, env=clean)
+    first = quietly([str(environment / "dscr-bridge"), "demo"], cwd=away, env=clean)
     assert "each exactly once" in first and "SIMULATED" in first
-    again = quietly([bridge, "demo"], cwd=away, env=clean)
+    again = quietly([str(environment / "dscr-bridge"), "demo"], cwd=away, env=clean)
     assert "this time nothing was sent" in again
+
+
+def test_the_installed_wheel_runs_the_demonstration(environment: Path, tmp_path: Path) -> None:
+    demonstrated(environment, tmp_path)
+
+
+def test_the_sdist_builds_and_runs_the_demonstration_in_its_place(built: Path, environment: Path, tmp_path: Path) -> None:
+    """What the program needs is installed already, so only the program itself is replaced."""
+    (sdist,) = built.glob("*.tar.gz")
+    python = [str(environment / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    quietly([*python, "uninstall", "--yes", "dscr-bridge"])
+    quietly([*python, "install", "--no-deps", str(sdist)])
+    demonstrated(environment, tmp_path)
