@@ -24,6 +24,10 @@ OBTAINED = {
     "unsupported": "No source holds it", "unknown": "Not known", "temp_unknown": "Source was down",
     "not_permitted": "Source did not allow it", "error": "Could not be read",
 }  # fmt: skip
+LEFT_OUT = OBTAINED | {
+    "unconfirmed": "No person has yet compared its wording with the live notice",
+    "left_out_by_person": "A person left it out",
+}
 # state -> (tone of the panel, headline, sentence)
 STATES = {
     "on_record": ("good", "On record, inside the window",
@@ -172,7 +176,7 @@ def _left_out(receipt: Mapping[str, Any]) -> str:
     if not receipt["left_out"]:
         return ""
     rows = "".join(
-        f"<tr><th scope=\"row\">{_label(x)}</th><td>{text(in_words(x['reason']))}</td>"
+        f"<tr><th scope=\"row\">{_label(x)}</th><td>{text(LEFT_OUT[x['reason']])}</td>"
         f"<td>{text(', '.join(filter(None, (x['by'], x['note']))) or 'The definitions')}</td></tr>"
         for x in receipt["left_out"]
     )
