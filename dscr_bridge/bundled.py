@@ -3,6 +3,7 @@
 A wheel carries a copy under `_bundled`; an editable install and a plain checkout have the folders beside the package.
 """
 
+from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -18,6 +19,7 @@ def connectors() -> Path:
     return _folder("connectors")
 
 
+@cache  # a running program does not move
 def _folder(name: str) -> Path:
     packaged = _HERE / "_bundled" / name
     return packaged if packaged.is_dir() else _HERE.parent / name

@@ -40,14 +40,18 @@ def settle(bridge: Bridge, obligation: Obligation) -> tuple[str, ...]:
     began, overridden = _decided(bridge, obligation, BEGAN), _decided(bridge, obligation, OVERRIDDEN)
     if began is None or not any(host in _traces(one, host) for one in (began, overridden)):
         detail = _kept(now, host, began)
-        bridge.ledger.decide(obligation.location, BEGAN, obligation.window, by="dscr-bridge", detail=detail)
-    return changed(bridge, obligation)
+        began = bridge.ledger.decide(obligation.location, BEGAN, obligation.window, by="dscr-bridge", detail=detail)
+    return _changed(now, host, overridden, began)
 
 
 def changed(bridge: Bridge, obligation: Obligation) -> tuple[str, ...]:
     """Give what has changed since then, without fixing anything; nothing when nothing was fixed yet."""
-    now, host = parts(bridge, obligation.location), _host(bridge)
-    fixed = [one for kind in (OVERRIDDEN, BEGAN) if (one := _decided(bridge, obligation, kind)) is not None]
+    fixed = (_decided(bridge, obligation, kind) for kind in (OVERRIDDEN, BEGAN))
+    return _changed(parts(bridge, obligation.location), _host(bridge), *fixed)
+
+
+def _changed(now: Parts, host: str, *newest_first: Decision | None) -> tuple[str, ...]:
+    fixed = [one for one in newest_first if one is not None]
     mine = next((its[host] for one in fixed if host in (its := _traces(one, host))), None)
     return tuple(sorted(_differences(fixed[0].detail, mine, now))) if fixed else ()
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from dscr_bridge import log
 from dscr_bridge.assemble import Entry
@@ -131,11 +132,17 @@ def rows_of(bridge: Bridge, location: LocationId, care_type: CareType) -> list[O
 
 
 def _return_of(bridge: Bridge, obligation: Obligation, sha256: str) -> Return:
-    document = json.loads(bridge.ledger.document(sha256))
+    edition, as_at, figures = _figures_of(bridge.ledger.document(sha256))
+    return Return(obligation, edition, as_at, figures)
+
+
+@lru_cache(maxsize=64)  # the last year of a home is looked at whenever it is counted
+def _figures_of(stored: bytes) -> tuple[str, datetime, tuple[Figure, ...]]:
+    document = json.loads(stored)
     figures = tuple(
         Figure(ItemId(f["item"]), State(f["state"]), f["value"], f["by"], grade=f["grade"]) for f in document["figures"]
     )
-    return Return(obligation, document["edition"], datetime.fromisoformat(document["as_at"]), figures)
+    return document["edition"], datetime.fromisoformat(document["as_at"]), figures
 
 
 def approved(bridge: Bridge, location: LocationId, fingerprint: str) -> bool:

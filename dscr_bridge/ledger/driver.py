@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Dialect, Insert
-from sqlalchemy.engine import Connection
+from sqlalchemy import Dialect, Engine, Insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 Values = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class Driver:
         self._dialect = dialect
         self._written: dict[Any, tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
 
-    def run(self, connection: Connection, statement: Any, values: Values | Sequence[Values]) -> int:
+    def run(self, connection: PoolProxiedConnection, statement: Any, values: Values | Sequence[Values]) -> int:
         """Run a statement, once or for each of several rows, and say how many rows it changed.  Raises DBAPIError."""
         with self._cursor(connection) as cursor:
             if isinstance(values, Mapping):
@@ -34,7 +34,7 @@ class Driver:
                 cursor.executemany(words, [_in_order(order, given, row) for row in values])
             return cursor.rowcount
 
-    def first(self, connection: Connection, statement: Any, values: Values) -> tuple[Any, ...] | None:
+    def first(self, connection: PoolProxiedConnection, statement: Any, values: Values) -> tuple[Any, ...] | None:
         """Give the first row that a statement finds.  Raises DBAPIError."""
         with self._cursor(connection) as cursor:
             words, order, given = self._words(statement, values)
@@ -42,14 +42,37 @@ class Driver:
             found: tuple[Any, ...] | None = cursor.fetchone()
             return found
 
+    def all(self, connection: PoolProxiedConnection, statement: Any, values: Values) -> Sequence[tuple[Any, ...]]:
+        """Give every row that a statement finds.  Raises DBAPIError."""
+        with self._cursor(connection) as cursor:
+            words, order, given = self._words(statement, values)
+            cursor.execute(words, _in_order(order, given, values))
+            found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
     @contextmanager
-    def _cursor(self, connection: Connection) -> Iterator[DBAPICursor]:
-        """Lend a cursor; what the driver complains about is raised as SQLAlchemy would."""
-        error_class = self._dialect.loaded_dbapi.Error
+    def lent(self, engine: Engine) -> Iterator[PoolProxiedConnection]:
+        """Lend a connection for one statement that reads, which needs no transaction.  Raises DBAPIError."""
+        with self._translated():
+            connection = engine.raw_connection()
         try:
-            cursor = connection.connection.cursor()
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _cursor(self, connection: PoolProxiedConnection) -> Iterator[DBAPICursor]:
+        with self._translated():
+            cursor = connection.cursor()
             yield cursor
             cursor.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise what the driver complains about as SQLAlchemy would."""
+        error_class = self._dialect.loaded_dbapi.Error
+        try:
+            yield
         except error_class as error:
             raise DBAPIError.instance(None, None, error, error_class, dialect=self._dialect) from None
 

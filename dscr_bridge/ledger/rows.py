@@ -1,6 +1,7 @@
 """Turn the rows of the projection into canonical JSON text and back."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,11 +69,11 @@ def decision_row(text: str) -> Decision:
     return Decision(**_instants(json.loads(text)))
 
 
-def event_of(row: Any) -> Event:
-    """Read an event from its database row.  Raises ValueError for one that cannot be read."""
+def event_of(row: Sequence[Any]) -> Event:
+    """Read an event from its database row, by its columns in order.  Raises ValueError for one that cannot be read."""
+    seq, chain, n, at, kind, care_type, window, body, document_sha256, previous, digest = row
     return Event(
-        row.seq, row.chain, row.n, moment(row.at), row.kind, row.care_type, row.window, json.loads(row.body),
-        row.document_sha256, row.previous, row.hash,
+        seq, chain, n, moment(at), kind, care_type, window, json.loads(body), document_sha256, previous, digest
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from dscr_bridge.ledger import schema
+from dscr_bridge.ledger.states import SETTLED, ObligationState
 
 append: Insert = insert(schema.events)
 head: Select[Any] = select(schema.heads.c.n, schema.heads.c.hash).where(schema.heads.c.chain == bindparam("chain"))
@@ -36,7 +37,41 @@ decided: Select[Any] = (
     .where(schema.decisions.c.kind == bindparam("kind"))
     .order_by(schema.decisions.c.chain, schema.decisions.c.key)
 )
+latest: Select[Any] = select(func.coalesce(func.max(schema.events.c.seq), 0))
+begun: Select[Any] = select(schema.events.c.chain, schema.events.c.at).where(schema.events.c.n == 1)
+events: Select[Any] = (
+    select(schema.events).where(schema.events.c.chain == bindparam("chain")).order_by(schema.events.c.n)
+)
+events_of_return: Select[Any] = events.where(
+    schema.events.c.care_type == bindparam("care_type"), schema.events.c.window == bindparam("window")
+)
+declared: Select[Any] = (
+    select(schema.declared.c.row)
+    .where(schema.declared.c.location == bindparam("location"), schema.declared.c.care_type == bindparam("care_type"))
+    .order_by(schema.declared.c.item, schema.declared.c.bed_type)
+)
+_its = schema.obligations.c
+_in_order = (_its.window, _its.location, _its.care_type)
+standings: Select[Any] = (
+    select(_its.location, _its.care_type, _its.window, _its.state)
+    .where(_its.window >= bindparam("first"), _its.window <= bindparam("last"))
+    .order_by(*_in_order)
+)
+open_windows: Select[Any] = (
+    select(_its.window)
+    .where(_its.window >= bindparam("first"), _its.window < bindparam("before"))
+    .where(*(_its.state != state.value for state in (*sorted(SETTLED), ObligationState.MISSED)))
+    .distinct()
+    .order_by(_its.window)
+)
 document: Select[Any] = select(schema.documents.c.bytes).where(schema.documents.c.sha256 == bindparam("digest"))
+
+
+@cache
+def obligations(by: tuple[str, ...]) -> Select[Any]:
+    """Read the rows of returns, chosen by these columns of their key."""
+    chosen = select(_its.location, _its.care_type, _its.window, _its.row).order_by(*_in_order)
+    return chosen.where(*(_its[name] == bindparam(name) for name in by))
 
 
 @cache

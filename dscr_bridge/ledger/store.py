@@ -1,25 +1,22 @@
-"""Write events with their projection in one durable transaction, and read where everything stands."""
+"""Write events with their projection in one durable transaction; what was written is read by `lookup`."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, Table
 
 from dscr_bridge.errors import SubmissionUnknown
 from dscr_bridge.ledger import keeping, rows, schema, statements, verify
-from dscr_bridge.ledger.chain import START, link, moment, sha256, stamp
+from dscr_bridge.ledger.chain import START, link, sha256, stamp
 from dscr_bridge.ledger.commits import SharedCommits
-from dscr_bridge.ledger.driver import Driver
-from dscr_bridge.ledger.engine import broken, guarded, open_engine
+from dscr_bridge.ledger.engine import guarded
+from dscr_bridge.ledger.lookup import Lookup, Work, key, keyed
 from dscr_bridge.ledger.projection import after
 from dscr_bridge.ledger.states import (
-    SETTLED,
     ClaimLost,
     Decision,
     Declared,
@@ -27,41 +24,21 @@ from dscr_bridge.ledger.states import (
     Happened,
     ObligationRow,
     ObligationState,
-    Verification,
 )
 from dscr_bridge.returns import CareType, Obligation, Return
 
 
-@dataclass
-class _Work:
-    """What one transaction has changed so far."""
-
-    connection: Connection
-    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
-    rows: dict[Obligation, ObligationRow] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    documents: dict[str, bytes] = field(default_factory=dict)
-
-
-class Ledger:
+class Ledger(Lookup):
     """The ledger of one provider or of many; safe to use from several threads and processes."""
 
     def __init__(self, where: Path | str, now: Callable[[], datetime], *, backed_up: bool = False) -> None:
         """Open it, making it if missing and bringing it up to date if older.  Raises LedgerBroken."""
+        super().__init__(where, backed_up=backed_up)
         self._now = now
-        self._engine = open_engine(where, backed_up=backed_up)
-        self._reads = self._engine.execution_options(dscr_reads=True)
-        self._here = threading.local()
-        self._dialect = self._engine.dialect.name
-        self._driver = Driver(self._engine.dialect)
         # SQLite has one writer: threads stand in line here, and those that do share the wait for the disk.
         self._writing: Callable[[], AbstractContextManager[Connection]] = (
             SharedCommits(self._engine).part if self._dialect == "sqlite" else self._engine.begin
         )
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._engine.dispose()
 
     # Writing
 
@@ -72,7 +49,7 @@ class Ledger:
             yield
             return
         with guarded(), self._writing() as connection:
-            self._here.work = _Work(connection)
+            self._here.work = Work(connection)
             try:
                 yield
                 self._flush(self._here.work)
@@ -215,13 +192,13 @@ class Ledger:
     def claim(self, obligation: Obligation, owner: str, lease: timedelta) -> bool:
         """Take the right to send this return for a while, in one conditional write; False when another has it."""
         with self.together():
-            values = {**_key(obligation), "owner": owner, **self._lasts(lease)}
+            values = {**key(obligation), "owner": owner, **self._lasts(lease)}
             return self._execute(statements.claim(self._dialect), values) == 1
 
     def renew(self, obligation: Obligation, owner: str, lease: timedelta) -> None:
         """Keep the right to send for a while longer.  Raises ClaimLost when the lease is no longer this owner's."""
         with self.together():
-            values = {**_keyed(obligation), "key_owner": owner, **self._lasts(lease)}
+            values = {**keyed(obligation), "key_owner": owner, **self._lasts(lease)}
             if self._execute(statements.renew(self._dialect), values) != 1:
                 raise ClaimLost
 
@@ -235,115 +212,12 @@ class Ledger:
     def release(self, obligation: Obligation, owner: str) -> None:
         """Give the right to send back; nothing happens when it was lost."""
         with self.together():
-            self._execute(statements.release, {**_keyed(obligation), "key_owner": owner})
-
-    # Reading
-
-    def obligation(self, obligation: Obligation) -> ObligationRow:
-        """Say where a return stands; a fresh row in state due when nothing ever happened."""
-        if self._work is not None and obligation in self._work.rows:
-            return self._work.rows[obligation]
-        found = self._first(statements.row(schema.obligations), _keyed(obligation))
-        return ObligationRow(obligation) if found is None else rows.obligation_row(obligation, found[0])
-
-    def obligations(self, window: str | None = None, location: str | None = None) -> tuple[ObligationRow, ...]:
-        """List where the returns stand, by window, location and care type."""
-        c = schema.obligations.c
-        chosen = select(c.location, c.care_type, c.window, c.row).order_by(c.window, c.location, c.care_type)
-        if window is not None:
-            chosen = chosen.where(c.window == window)
-        if location is not None:
-            chosen = chosen.where(c.location == location)
-        keyed = ((rows.obligation_of(r.location, r.care_type, r.window), r.row) for r in self._all(chosen))
-        return tuple(rows.obligation_row(obligation, text) for obligation, text in keyed)
-
-    def declared(self, location: str, care_type: CareType, at: datetime) -> tuple[Declared, ...]:
-        """List the declared figures of a location that have not expired at `at`."""
-        c = schema.declared.c
-        its = (c.location == location, c.care_type == care_type.value)
-        chosen = select(c.row).where(*its).order_by(c.item, c.bed_type)
-        found = (rows.declared_row(r.row) for r in self._all(chosen))
-        return tuple(d for d in found if d.expires_at is None or at < d.expires_at)
-
-    def decisions(self, chain: str, kind: str | None = None) -> tuple[Decision, ...]:
-        """List the decisions of a chain that hold now, by kind and key."""
-        found = (self._all(statements.decisions, {"chain": chain}) if kind is None
-                 else self._all(statements.decisions_of_kind, {"chain": chain, "kind": kind}))  # fmt: skip
-        return tuple(rows.decision_row(r.row) for r in found)
-
-    def decided(self, kind: str) -> tuple[Decision, ...]:
-        """List the decisions of one kind that hold now, of every chain."""
-        return tuple(rows.decision_row(r.row) for r in self._all(statements.decided, {"kind": kind}))
-
-    def latest(self) -> int:
-        """Give the running number of the newest event, which says whether anything has changed; 0 when empty."""
-        return int(self._all(select(func.coalesce(func.max(schema.events.c.seq), 0).label("seq")))[0].seq)
-
-    def standings(self, first: str, last: str) -> tuple[tuple[Obligation, ObligationState], ...]:
-        """List only the states of the returns of the windows from `first` to `last`; fast for thousands."""
-        c = schema.obligations.c
-        chosen = select(c.location, c.care_type, c.window, c.state).where(c.window >= first, c.window <= last)
-        return tuple((rows.obligation_of(r.location, r.care_type, r.window), ObligationState(r.state))
-                     for r in self._all(chosen.order_by(c.window, c.location, c.care_type)))  # fmt: skip
-
-    def open_windows(self, first: str, before: str) -> tuple[str, ...]:
-        """Name the windows from `first` on and before another in which a return is neither settled nor missed."""
-        c, over = schema.obligations.c, [state.value for state in (*SETTLED, ObligationState.MISSED)]
-        chosen = select(c.window).where(c.window >= first, c.window < before, c.state.not_in(over))
-        return tuple(r.window for r in self._all(chosen.distinct().order_by(c.window)))
-
-    def begun(self) -> Mapping[str, datetime]:
-        """Say when the first event of each chain was written: since when the bridge has been in use for it."""
-        c = schema.events.c
-        return {r.chain: moment(r.at) for r in self._all(select(c.chain, c.at).where(c.n == 1))}
-
-    def document(self, digest: str) -> bytes:
-        """Give kept bytes by their SHA-256.  Raises KeyError when they were never kept or were expunged."""
-        if self._work is not None and digest in self._work.documents:
-            return self._work.documents[digest]
-        found = self._first(statements.document, {"digest": digest})
-        if found is None:
-            raise KeyError(digest)
-        return bytes(found[0])
-
-    def events(self, chain: str, obligation: Obligation | None = None) -> tuple[Event, ...]:
-        """Give the events of a chain, oldest first; of one return when an obligation is given."""
-        c = schema.events.c
-        chosen = select(schema.events).where(c.chain == chain).order_by(c.n)
-        if obligation is not None:
-            chosen = chosen.where(c.care_type == obligation.care_type, c.window == obligation.window)
-        return tuple(rows.event_of(r) for r in self._all(chosen))
-
-    def head(self, chain: str) -> tuple[int, str]:
-        """Give the number and hash of a chain's last event; 0 and zeros when it has none."""
-        if self._work is not None and chain in self._work.heads:
-            return self._work.heads[chain]
-        found = self._first(statements.head, {"chain": chain})
-        return (0, START) if found is None else (found[0], found[1])
-
-    def verify(self) -> Verification:
-        """Rebuild everything from the events, compare, and name the first broken link of each chain."""
-        with guarded(), self._reads.connect() as connection:
-            return verify.verify(connection)
-
-    def require_sound(self) -> None:
-        """Raise LedgerBroken, naming the first broken link, unless the whole ledger verifies."""
-        found = self.verify()
-        if not found.sound:
-            first = found.broken[0]
-            raise broken(
-                f"event {first.n} of the chain of {first.chain} does not hold: {first.what}",
-                "Keep a copy of the ledger as it is, restore it from its backup and tell the integrator.",
-            )
+            self._execute(statements.release, {**keyed(obligation), "key_owner": owner})
 
     # Within
 
     @property
-    def _work(self) -> _Work | None:
-        return getattr(self._here, "work", None)
-
-    @property
-    def _work_now(self) -> _Work:
+    def _work_now(self) -> Work:
         work = self._work
         assert work is not None, "only inside `together`"  # noqa: S101
         return work
@@ -379,7 +253,7 @@ class Ledger:
             work.heads[chain] = (found[0], found[1])
         return work.heads[chain]
 
-    def _flush(self, work: _Work) -> None:
+    def _flush(self, work: Work) -> None:
         if work.documents:
             kept = [{"sha256": digest, "bytes": document} for digest, document in work.documents.items()]
             self._execute(statements.keep(schema.documents, self._dialect), kept)
@@ -397,26 +271,4 @@ class Ledger:
         self._execute(statements.take_out(table), statements.keyed(key))
 
     def _execute(self, statement: Any, values: Any) -> int:
-        return self._driver.run(self._work_now.connection, statement, values)
-
-    def _first(self, chosen: Any, values: dict[str, Any]) -> tuple[Any, ...] | None:
-        if self._work is not None:
-            return self._driver.first(self._work.connection, chosen, values)
-        with guarded(), self._reads.connect() as connection:
-            return self._driver.first(connection, chosen, values)
-
-    def _all(self, chosen: Any, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
-        if self._work is not None:
-            return self._work.connection.execute(chosen, values).all()
-        with guarded(), self._reads.connect() as connection:
-            return connection.execute(chosen, values).all()
-
-
-def _key(obligation: Obligation) -> dict[str, Any]:
-    return {
-        "location": obligation.location, "care_type": obligation.care_type.value, "window": obligation.window
-    }
-
-
-def _keyed(obligation: Obligation) -> dict[str, Any]:
-    return statements.keyed(_key(obligation))
+        return self._driver.run(self._work_now.connection.connection, statement, values)
