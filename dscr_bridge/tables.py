@@ -278,9 +278,10 @@ class Waist:
 
     def add(self, name: str, rows: Iterable[Sequence[Cell]]) -> None:
         """Add rows, in column order, to a canonical table; columns left off the end are missing."""
-        width = len(CANONICAL[name].columns)
-        padded = ((*row, *(None,) * (width - len(row))) for row in rows)
-        self.connection.executemany(insert_statement(CANONICAL[name]), padded)
+        width, every = len(CANONICAL[name].columns), list(rows)
+        if any(len(row) < width for row in every):
+            every = [(*row, *(None,) * (width - len(row))) for row in every]
+        add_rows(self.connection, name, every)
 
     def add_named(self, name: str, rows: Iterable[Mapping[str, Cell]]) -> None:
         """Add rows given by column name; columns left out are missing.  Raises KeyError for an unknown column."""
@@ -295,14 +296,14 @@ class Waist:
         scripts.give_back(self.connection, failed=failed)
 
 
-def add_rows(db: sqlite3.Connection, name: str, rows: Sequence[Row], before: str = "") -> None:
-    """Add rows of one width to a table; `name` and `before` (a value and a comma) are the program's own words.
+def add_rows(db: sqlite3.Connection, name: str, rows: Sequence[Sequence[Cell]]) -> None:
+    """Add rows of one width to a table; `name` is the program's own word.
 
     Many rows go in a statement, since running one costs as much as three rows.
     """
     if not rows:
         return
-    one = f"({before}{', '.join('?' * len(rows[0]))})"
+    one = f"({', '.join('?' * len(rows[0]))})"
     whole = len(rows) - len(rows) % _ROWS_AT_ONCE
     insert = f'INSERT INTO "{name}" VALUES '  # noqa: S608
     if whole:
@@ -315,12 +316,6 @@ def create_statement(table: Table, prefix: str = "") -> str:
     """Write the CREATE TABLE of a closed table; names are this module's own."""
     columns = ", ".join(f'"{n}"' for n in table.names)
     return f'CREATE TABLE "{prefix}{table.name}" ({columns})'
-
-
-def insert_statement(table: Table, prefix: str = "") -> str:
-    """Write the INSERT of a closed table, values as parameters in column order."""
-    marks = ", ".join("?" * len(table.columns))
-    return f'INSERT INTO "{prefix}{table.name}" VALUES ({marks})'  # noqa: S608  (names are this module's own)
 
 
 # Persons are looked up by each of their records, by every definition that asks who somebody is.

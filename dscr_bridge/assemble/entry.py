@@ -1,7 +1,8 @@
 """What the configuration says about a location, as far as joining records needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dscr_bridge.returns import CareType, LocationId
 from dscr_bridge.tables import BED_TYPES, ENGAGEMENTS
@@ -28,22 +29,46 @@ class Entry:
     precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def row_of(entry: Entry, settings: Mapping[str, Setting]) -> tuple[str, int, int, int | None, str | None, str | None]:
-    """Give the row of the table `entry` in assemble.sql."""
-    said = {**settings, **entry.settings}
-    return (
-        entry.location,
-        int(CareType.CARE_HOME in entry.care_types),
-        int(CareType.HOME_CARE in entry.care_types),
-        _truth(said.get("accepting_admissions")),
-        _word(said.get("default_bed_type"), BED_TYPES),
-        _word(said.get("default_engagement"), ENGAGEMENTS),
+class Home(NamedTuple):
+    """What joining needs to know of a location."""
+
+    care_home: bool
+    home_care: bool
+    accepting: int | None
+    bed_type: str | None
+    engagement: str | None
+    only_care_type: str | None  # where it has one
+
+
+@dataclass(frozen=True)
+class Homes:
+    """The configured locations, and those of each source by its number."""
+
+    of: Mapping[str, Home]
+    of_source: Mapping[int, frozenset[str]]
+    # The location to which whatever names no place of its own belongs.
+    whole: Mapping[int, str]
+
+
+def homes_of(entries: Iterable[Entry], settings: Mapping[str, Setting], sources: Sequence[str]) -> Homes:
+    """Give the homes; `settings` are those of the whole installation, and `sources` are numbered as they stand."""
+    entries = list(entries)
+    speaks = {n: [e for e in entries if name in e.sources] for n, name in enumerate(sources)}
+    whole = {n: [e.location for e in those if _truth({**settings, **e.settings}.get("whole_source"))]
+             for n, those in speaks.items()}
+    return Homes(
+        {e.location: _home(e, {**settings, **e.settings}) for e in entries},
+        {n: frozenset(e.location for e in those) for n, those in speaks.items()},
+        {n: min(locations) for n, locations in whole.items() if locations},
     )
 
 
-def takes_the_rest(entry: Entry, settings: Mapping[str, Setting]) -> bool:
-    """Say whether records that name no place belong to this location."""
-    return _truth({**settings, **entry.settings}.get("whole_source")) == 1
+def _home(entry: Entry, said: Mapping[str, Setting]) -> Home:
+    care_home, home_care = CareType.CARE_HOME in entry.care_types, CareType.HOME_CARE in entry.care_types
+    only = None if care_home == home_care else str(CareType.CARE_HOME if care_home else CareType.HOME_CARE)
+    return Home(care_home, home_care, _truth(said.get("accepting_admissions")),
+                _word(said.get("default_bed_type"), BED_TYPES), _word(said.get("default_engagement"), ENGAGEMENTS),
+                only)
 
 
 def _truth(said: Setting | None) -> int | None:

@@ -4,44 +4,41 @@ NHS numbers join two records only where both say that the number is verified and
 passes for every number of ten equal digits.  Links need not be mutual, so both directions count.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dscr_bridge.scripts import Database, script
-
-Key = int
+from dscr_bridge.assemble.rows import Key, rows_of
+from dscr_bridge.tables import Records
 
 _ONE_PERSON = ("follow_to_survivor", "survivor", "same")
-PEOPLE = script("""
-CREATE TEMP TABLE person_group AS SELECT person_key, person_key AS survivor_key FROM (
-  SELECT person_key FROM r_person UNION SELECT person_key FROM r_stay UNION SELECT person_key FROM r_service_user
-  UNION SELECT person_key FROM r_person_link UNION SELECT other_key FROM r_person_link
-  UNION SELECT person_key FROM r_person_number UNION SELECT person_key FROM r_reservation
-  UNION SELECT subject_key FROM r_dose WHERE subject_kind = 'person') WHERE person_key IS NOT NULL;
-CREATE UNIQUE INDEX temp.person_group_key ON person_group (person_key);
-CREATE INDEX temp.person_group_survivor ON person_group (survivor_key);
-""")
-_SAME_NUMBER = """
-SELECT DISTINCT a.person_key, a.number_key FROM r_person_number a
-JOIN (SELECT number_key FROM r_person_number WHERE verified = 1 AND COALESCE(placeholder, 0) = 0
-      GROUP BY number_key HAVING COUNT(DISTINCT person_key) > 1) b USING (number_key)
-WHERE a.verified = 1 AND COALESCE(a.placeholder, 0) = 0
-"""
 
 
-def group_people(db: Database, *, follow_see_also: bool) -> None:
-    """Fill `person_group` with a survivor for each person's record, from the record tables of all sources."""
-    PEOPLE.fill(db)
+class People:
+    """Who somebody is: of most people there is one record, so only the others are held."""
+
+    def __init__(self, groups: Iterable[tuple[Key, set[Key]]]) -> None:
+        """Take each person of whom there are several records: the one that stands for all, and all."""
+        self._all = dict(groups)
+        self._survivor = {record: survivor for survivor, records in self._all.items() for record in records}
+        self.several = bool(self._survivor)
+
+    def survivor(self, record: Key) -> Key:
+        """Give the record that stands for the person of this one."""
+        return self._survivor.get(record, record)
+
+    def records(self, survivor: Key) -> Iterable[Key]:
+        """Give every record of the person for whom this one stands."""
+        return self._all.get(survivor, (survivor,))
+
+
+def group_people(sources: Sequence[Records], *, follow_see_also: bool) -> People:
+    """Find the people of whom there are several records, in all sources together."""
     followed = (*_ONE_PERSON, "see_also") if follow_see_also else _ONE_PERSON
-    links = [
-        (person, other, link)
-        for person, other, link in db.execute("SELECT person_key, other_key, link FROM r_person_link")
-        if link in followed
-    ]
-    replaced = {p if link == "follow_to_survivor" else o for p, o, link in links
+    links = [row for one in sources for row in rows_of(one, "person_link") if row[2] in followed]
+    replaced = {person if link == "follow_to_survivor" else other for person, other, link in links
                 if link in ("follow_to_survivor", "survivor")}
-    pairs = [(person, other) for person, other, _ in links] + list(_by_number(db))
-    survivors = [(min(group - replaced or group), member) for group in joined(pairs) for member in group]
-    db.executemany("UPDATE person_group SET survivor_key = ? WHERE person_key = ?", survivors)
+    pairs = [(person, other) for person, other, _ in links] + list(_by_number(sources))
+    return People((min(group - replaced or group), group) for group in joined(pairs))
 
 
 def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
@@ -63,7 +60,12 @@ def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
     return list(groups.values())
 
 
-def _by_number(db: Database) -> Iterable[tuple[Key, Key]]:
-    first: dict[Key, Key] = {}
-    for person, number in db.execute(_SAME_NUMBER):
-        yield person, first.setdefault(number, person)
+def _by_number(sources: Sequence[Records]) -> Iterator[tuple[Key, Key]]:
+    whose: Mapping[Key, set[Key]] = defaultdict(set)
+    for one in sources:
+        for person, number, verified, placeholder in rows_of(one, "person_number"):
+            if verified == 1 and not placeholder:
+                whose[number].add(person)
+    for people in whose.values():
+        first, *others = people
+        yield from ((first, other) for other in others)

@@ -32,7 +32,7 @@ def test_the_wheel_carries_the_definitions_the_connectors_and_no_tests(built: Pa
     names = zipfile.ZipFile(wheel).namelist()
     assert "dscr_bridge/_bundled/mappings/capacity-tracker/2024-04-26.toml" in names
     assert "dscr_bridge/_bundled/connectors/uk-core-fhir/connector.toml" in names
-    assert "dscr_bridge/assemble/assemble.sql" in names
+    assert "dscr_bridge/_bundled/mappings/capacity-tracker/definitions.sql" in names
     assert not [n for n in names if n.startswith(("tests/", "docs/"))]
 
 

@@ -1,0 +1,13 @@
+"""Record rows as this room reads them: tuples in the order of the columns of their table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dscr_bridge.tables import Records
+
+Key = Any  # a number that lives for one run; readable words in tests
+
+
+def rows_of(records: Records, table: str) -> Sequence[Any]:
+    """Give the rows of a record table; their cells have the types of its columns."""
+    return records.rows.get(table, ())
