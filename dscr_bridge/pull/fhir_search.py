@@ -196,10 +196,24 @@ class Reader:
         if not ended:
             raise self._unreadable("it has none of the record types that the connector reads.")
         records = self._gathering.finish(note_repeats=note_repeats)
+        if not any(records.received.values()) and (closed := self._not_permitted()):
+            raise self._closed_to_us(closed)
         not_searched = {of for of, why in self._first_why.items() if why == "search_not_supported"}
         records.reading.update(readings(self._connector, ended, records.received, not_searched=not_searched))
         records.refusals += self._refusals(records)
         return records
+
+    def _not_permitted(self) -> list[str]:
+        return sorted(of for of, why in self._first_why.items() if why in ("scope", "not_permitted"))
+
+    def _closed_to_us(self, types: list[str]) -> SourceRefused:
+        """Say that what is permitted holds nothing: without Location, for example, nothing of a home can be found."""
+        return SourceRefused(
+            f'Source "{self._source.name}"',
+            f"it does not permit us to read {', '.join(types)}, and without that nothing of ours is found.",
+            "The return was not prepared. We will not try again by ourselves.",
+            "Ask the supplier to grant read access to the types named in the connector's README.",
+        )
 
     def _refusals(self, records: Records) -> Iterator[BridgeError]:
         """Say for people why types were not read whole, where a table is the worse for it."""

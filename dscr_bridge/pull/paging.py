@@ -1,5 +1,6 @@
 """One search from its first page to its last: next links verbatim on the same origin, and the count checked."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -59,10 +60,16 @@ class Found:
     total: int | None = None
     pages: int = 0
     changed: bool = False                       # the source changed while it was read, twice
+    _arrived: Counter[str] = field(default_factory=Counter)
+
+    def take(self, batch: Batch) -> None:
+        """Take what a page gave."""
+        self.batches.append(batch)
+        self._arrived.update(batch.arrived)
 
     def received(self, resource: str) -> int:
-        """Say how many resources of a type arrived, those that came twice included."""
-        return sum(batch.arrived[resource] for batch in self.batches)
+        """Say how many resources of a type arrived, those that came twice included; asked after every page."""
+        return self._arrived[resource]
 
 
 def search(server: Server, question: Question, page_read: Callable[[Found], None]) -> Found:
@@ -199,7 +206,7 @@ def _decoded(server: Server, body: bytes, found: Found) -> Page | None:
     except Undecodable:
         return None
     if page.bundle_type == "searchset":
-        found.batches.append(batch)
+        found.take(batch)
         return page
     if page.bundle_type is None and page.outcomes:  # an OperationOutcome with status 200
         raise Stopped(Reading.FAILED, "outcome")

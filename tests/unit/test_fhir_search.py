@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, So
 from dscr_bridge.mapping.codes import load_codes
 from dscr_bridge.privacy import Decoding, Keys
 from dscr_bridge.pull import Step, pull
+from dscr_bridge.pull.gathering import Batch
+from dscr_bridge.pull.paging import Found
 from dscr_bridge.returns import LocationId
 from dscr_bridge.sandbox import homes, processes
 from dscr_bridge.sandbox.registry import CLIENT_ID, CLIENT_SECRET
@@ -198,6 +200,36 @@ def test_a_narrower_scope_than_asked_is_not_permitted_without_asking(server: Ser
     assert found.reading["dose"] is found.reading["post"] is Reading.NOT_PERMITTED
     assert found.reading["stay"] is Reading.READ
     assert not [r for r in server.requests()[before:] if r.get("resource") == "Immunization"]
+
+
+@pytest.mark.parametrize("lever", [{"kind": "narrow-scope", "value": "system/Organization.rs system/Encounter.rs system/Patient.rs"},
+                                   {"kind": "forbidden", "resource": "Location"}], ids=["scope", "403"])  # fmt: skip
+def test_a_grant_without_location_is_told_by_its_name(server: Server, lever: dict[str, Any]) -> None:
+    """It was told as "answered with no records", which sent people to look at their reports instead of at the grant."""
+    with pytest.raises(SourceRefused) as caught:
+        replace(server, location="1-1000000099").pull(lever, auth=server.auth(scope="system/*.rs"))
+    assert caught.value.where == 'Source "dscr"' and "Location" in caught.value.what
+    assert caught.value.what.startswith("it does not permit us to read ")
+    assert caught.value.what.endswith(", and without that nothing of ours is found.")
+
+
+def test_counting_what_arrived_does_not_walk_over_all_pages_after_each_page() -> None:
+    """A thousand pages were counted a million times over: reading grew with the square of the pages."""
+
+    class Walked(list[Batch]):
+        walks = 0
+
+        def __iter__(self) -> Iterator[Batch]:
+            self.walks += 1
+            return super().__iter__()
+
+    found, pages = Found(batches=Walked()), 50
+    for page in range(1, pages + 1):
+        batch = Batch()
+        batch.received("Encounter", 20)
+        found.take(batch)
+        assert found.received("Encounter") == 20 * page
+    assert len(found.batches) == pages and found.batches.walks == 0
 
 
 def test_a_page_that_says_it_has_more_than_it_gives_is_incomplete(server: Server) -> None:
