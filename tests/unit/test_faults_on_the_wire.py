@@ -1,7 +1,8 @@
 """A proxy that cuts, delays, truncates, repeats and garbles at every byte boundary of a small page: the same rows, or a
 named error, never a wrong number; and under TLS any flipped byte is a named error.
 
-Every 61st boundary by default, every seventh with DSCR_DOSE=ci, every single one with DSCR_DOSE=full.
+Every 61st boundary by default, every seventh with DSCR_DOSE=ci, every single one with DSCR_DOSE=full.  Under TLS every
+eighth byte of what the server sends by default, and every single one with either dose.
 """
 
 import importlib.util
@@ -31,6 +32,7 @@ from dscr_bridge.tables import Reading, Records
 from dscr_bridge.world import World
 
 pytestmark = pytest.mark.timeout(3600)  # the full dose takes its time
+TLS_STEP = 1 if os.environ.get("DSCR_DOSE") else 8
 STEP = {"full": 1, "ci": 7}.get(os.environ.get("DSCR_DOSE", ""), 61)
 HOME = "1-1000000001"
 CODES = load_codes()
@@ -300,14 +302,23 @@ def test_under_tls_any_flipped_byte_is_a_named_error_or_the_same_rows_by_another
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
     with served(tls) as wire:
+        sent: list[int] = []
+
+        def measure(line: socket.socket, chunk: bytes) -> None:
+            sent.append(len(chunk))
+            line.sendall(chunk)
+
+        wire.spoil, wire.matches = measure, lambda number, request: number == 0
         assert isinstance(read(wire, secured=tmp_path / "ca.crt"), Records)
-        errors = 0
-        for at in range(0, 3000, STEP * 8):
+        assert sum(sent) > 1500  # of one connection: hello, certificate, finished, answer, goodbye
+        errors, flipped = 0, []
+        for at in range(0, sum(sent), TLS_STEP):
             passed: dict[socket.socket, int] = {}
 
             def flip(line: socket.socket, chunk: bytes, at: int = at, passed: dict[socket.socket, int] = passed) -> None:
                 here, passed[line] = at - passed.get(line, 0), passed.get(line, 0) + len(chunk)
                 if 0 <= here < len(chunk):
+                    flipped.append(at)
                     chunk = chunk[:here] + bytes([chunk[here] ^ 0x40]) + chunk[here + 1 :]
                 line.sendall(chunk)
 
@@ -315,4 +326,5 @@ def test_under_tls_any_flipped_byte_is_a_named_error_or_the_same_rows_by_another
             found = read(wire, secured=tmp_path / "ca.crt")
             errors += isinstance(found, BridgeError)
             assert right_or_named(found, good), at
+            assert at in flipped, at  # that it was spoilt at all
         assert errors > 0

@@ -1,5 +1,6 @@
 """The bed board by room: right, only for the home's own people, and with labels that are nowhere but on that page."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -124,6 +125,24 @@ def test_a_source_that_fails_is_said_beside_the_rooms(serve: Any, tmp_path: Path
     answer = look(in_by_token(serve(ROOMS, gone)), ROSE)
     assert answer.status_code == 200
     assert b"may be missing or wrong here" in answer.data and b"name no rooms" in answer.data
+
+
+def test_of_a_home_that_two_places_claim_to_be_no_room_is_shown(serve: Any, tmp_path: Path) -> None:
+    """Nobody knows which of the two places' rooms are this home's: it is said, and no room of either is shown."""
+
+    def twice(config: Config) -> Config:
+        source = next(s for s in config.source if s.folder and list(s.folder.glob("Location*.ndjson")))
+        folder = shutil.copytree(source.folder, tmp_path / "told-twice")
+        other = {"resourceType": "Location", "id": "other", "identifier": [{"value": ELM}], "status": "active"}
+        with next(folder.glob("Location*.ndjson")).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(other) + "\n")
+        changed = source.model_copy(update={"folder": folder})
+        return config.model_copy(update={"source": tuple(changed if s is source else s for s in config.source)})
+
+    answer = look(in_by_token(serve(ROOMS, twice)), ELM)
+    assert answer.status_code == 200 and board_of(answer) == {}
+    page = answer.data.decode()
+    assert "two places in the record carry this location&#39;s identifier" in page and "Room A1" not in page
 
 
 def test_labels_are_not_shown_by_chance_and_the_first_one_told_stays() -> None:
