@@ -70,6 +70,7 @@ class SimulatedChannel(StrEnum):
     RECEIVER_API = "receiver-api"
     BY_HAND = "by-hand"
     BULK_FILE = "bulk-file"
+    PORTAL = "portal"
 
 
 @app.command()
@@ -78,18 +79,24 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
     only: Annotated[int | None, typer.Option(help="Live only the year of this number, to look into it.")] = None,
     channel: Annotated[
-        SimulatedChannel, typer.Option(help="The way out. The portal needs a real browser and is not simulated here.")
+        SimulatedChannel, typer.Option(help="The way out. The portal needs Chromium, and minutes for each year.")
     ] = SimulatedChannel.RECEIVER_API,
+    months: Annotated[int, typer.Option(min=1, max=12, help="Live only so many months of each year.")] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
 ) -> None:
     """Live through years of faults on a virtual clock, with the real flow and ledger; ends with 1 on any violation.
 
-    With by-hand and bulk-file a simulated person types in, or uploads, what waits, and confirms it.
+    With by-hand and bulk-file a simulated person types in, or uploads, what waits, and confirms it. With portal a real
+    browser types into the simulated portal, both in this process, and a person finishes what the bridge leaves.
     """
     from dscr_bridge import simulation
 
     way = channel.value
     one = only is not None
-    report = simulation.one_year(only or 0, seed, channel=way) if one else simulation.simulate(years, seed, channel=way)
+    report = (
+        simulation.one_year(only or 0, seed, channel=way, months=months)
+        if one
+        else simulation.simulate(years, seed, channel=way, months=months)
+    )
     typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     raise typer.Exit(1 if report.violations else 0)

@@ -75,6 +75,7 @@ def make(folder: Path, clock: Callable[[], datetime], levers: list[dict[str, Any
     portal = Portal(PortalStore(folder), registry.read(folder), people, Levers(portal_faults.KINDS, levers), clock)
     _begin(portal)
     app = Flask("dscr_bridge.sandbox", static_folder=None)
+    app.extensions["portal"] = portal
     app.secret_key = portal.key
     app.config["MAX_CONTENT_LENGTH"] = serving.MOST_BYTES
 

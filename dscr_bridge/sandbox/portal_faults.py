@@ -13,6 +13,7 @@ from dscr_bridge.sandbox.portal_screens import Question, Screen
 KINDS = {
     "moved-field": "the first question moves: `value` group (default), screen or order",
     "renamed-label": "the first question is asked in other words",
+    "swapped-labels": "the first two questions have exchanged their labels",
     "new-question": "a new question that must be answered",
     "session-ends": "the session is over: the log-in page comes (match on: home, sections, open, save, held)",
     "maintenance": "a maintenance page with status 503",
@@ -64,6 +65,8 @@ def changed(levers: Levers, screen: Screen, facts: Mapping[str, str]) -> Screen:
     first, *rest = screen.questions
     if levers.take("renamed-label", **facts):
         screen = replace(screen, questions=(replace(first, label=f"{first.label} this week"), *rest))
+    if rest and levers.take("swapped-labels", **facts):
+        screen = replace(screen, questions=_swapped(first, *rest))
     if lever := levers.take("moved-field", **facts):
         screen = replace(screen, questions=_moved(first, tuple(rest), str(lever.value or "group")))
     if levers.take("new-question", **facts):
@@ -93,6 +96,10 @@ def mistakes(screen: Screen, answers: Mapping[str, str]) -> str:
         if answer and question.options and answer not in question.options:
             return f"Choose one of the answers: {question.label}"
     return ""
+
+
+def _swapped(first: Question, second: Question, *rest: Question) -> tuple[Question, ...]:
+    return (replace(first, label=second.label), replace(second, label=first.label), *rest)
 
 
 def _moved(first: Question, rest: tuple[Question, ...], where: str) -> tuple[Question, ...]:

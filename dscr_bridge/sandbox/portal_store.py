@@ -61,6 +61,11 @@ class PortalStore:
             self._db.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?)",
                              (location, kind, screen, kept, at, who))  # fmt: skip
 
+    def close(self) -> None:
+        """Close the store."""
+        with self._lock:
+            self._db.close()
+
     def forget(self) -> None:
         """Empty the store."""
         with self._writing():

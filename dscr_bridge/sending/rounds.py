@@ -152,8 +152,7 @@ def _send_section(job: Job, row: ObligationRow, section: SectionRow) -> Outcome 
         job.note((Happened.ANSWERED, which | answer_body(answer), answer.raw))
         receipt = job.channel.read_receipt(answer, submission_id_of(row), body)
     except Superseded:
-        held = {"reason": "later_revision_on_record", "stops_sending": True}
-        return outcome(job.note((Happened.HELD, held, None)))
+        return _superseded(job, row, [section, *rest])
     except (WindowClosed, SubmissionRefused) as error:
         job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
         _events.error("section_refused", **about(job), **which, error=word(error))
@@ -166,6 +165,22 @@ def _send_section(job: Job, row: ObligationRow, section: SectionRow) -> Outcome 
     job.pending.append(_accepted(receipt))
     _events.info("section_accepted", **about(job), **which)
     return None
+
+
+def _superseded(job: Job, row: ObligationRow, left: list[SectionRow]) -> Outcome:
+    """Hold a return where something newer stands: a person's change with both values, else a later revision."""
+    later_revision: Note = (Happened.HELD, {"reason": "later_revision_on_record", "stops_sending": True}, None)
+    try:
+        answer = job.channel.read_back(job.obligation)
+        standing = job.channel.read_standing(answer, job.obligation)
+    except (ReceiverUnavailable, SubmissionRefused, WindowClosed):
+        return outcome(job.note(later_revision))
+    assert row.as_at is not None  # noqa: S101  (whatever has sections has one)
+    since = surely_since(row.as_at, answer).replace(second=0)  # a page's stamp may know minutes only
+    edited = compare.edited_since(standing, [body_of(job, s) for s in left if s.state not in DONE], since)
+    looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
+    by_person: Note = (Happened.HELD, hold("edited_by_person", edited), None)
+    return outcome(job.note(looked, by_person if edited else later_revision))
 
 
 def _read_back(job: Job) -> Outcome:

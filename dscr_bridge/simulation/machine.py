@@ -12,9 +12,7 @@ from dscr_bridge import daemon
 from dscr_bridge.ledger.store import Ledger
 from dscr_bridge.opening import Bridge
 from dscr_bridge.simulation.kernel import Kernel, Machine
-from dscr_bridge.simulation.network import URL, Wire
 from dscr_bridge.simulation.weather import ASLEEP, Episode
-from dscr_bridge.submit.receiver_api import ReceiverApi
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ class Computer:
         self.asked = 0
         self._chance = random.Random(f"{scene.seed}/computer {index}")  # noqa: S311  (repeatable on purpose)
         self._starts = 0
-        self._began = scene.kernel.now
+        self.began = scene.kernel.now
 
     @property
     def kernel(self) -> Kernel:
@@ -136,7 +134,7 @@ class Computer:
     def _ask(self, bridge: Bridge) -> datetime:
         """Ask what is due exactly as the daemon does; it answers by this computer's clock."""
         self.asked += 1
-        self._began = self.kernel.now
+        self.began = self.kernel.now
         return daemon.wanted(lambda: flow.run_due(bridge), self.now)
 
     def _wait_for(self, wanted: datetime) -> None:
@@ -146,7 +144,7 @@ class Computer:
         """
         until = self.kernel.now + max(wanted - self.now(), daemon.SHORTEST_WAIT)
         look = timedelta(seconds=self._chance.uniform(1, daemon.LONGEST_WAIT.total_seconds()))
-        changes = [at for at in self.scene.changes(self.index) if at > self._began]
+        changes = [at for at in self.scene.changes(self.index) if at > self.began]
         until = min([until, *(max(at, self.kernel.now) + look for at in changes)])
         if self._chance.random() < 0.05:
             until = min(until, self.kernel.now + look)
@@ -160,23 +158,19 @@ class Computer:
     def _running(self) -> Iterator[Bridge]:
         """Start the process: open everything anew, as `opened` does."""
         self._starts += 1
-        world = World(
-            now=self.now, sleep=self.sleep, random_bytes=self.random_bytes, transport=Wire(self), simulated=True
-        )
+        world = World(now=self.now, sleep=self.sleep, random_bytes=self.random_bytes,
+                      transport=self.scene.wire(self), simulated=True)  # fmt: skip
         ledger = Disk(self.ledger, self)
-        channel = None if self.scene.by_hand else ReceiverApi(
-            f"{URL}", environment="simulator", world=world, token_url=f"{URL}/token",
-            client_id=self.scene.account[0], secret=lambda: self.scene.account[1],
-        )  # fmt: skip
+        channel = self.scene.channel_of(self, world, ledger)
         bridge = Bridge(self.scene.configs[self.index], world, ledger, channel,
-                        owner=f"computer-{self.index}:{self._starts}")  # fmt: skip
+                        owner=f"computer-{self.index}:{self._starts}",
+                        others={} if channel is None else {channel.name: channel})  # fmt: skip
         vars(bridge).update(self.scene.loaded(bridge))
         try:
             self.scene.decide(bridge)
             yield bridge
         finally:
-            if channel is not None:
-                channel.close()
+            getattr(channel, "close", lambda: None)()
             ledger.close()
 
 

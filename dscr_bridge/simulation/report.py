@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dscr_bridge.simulation.judge import OUTCOMES
-from dscr_bridge.simulation.weather import HANDS, KINDS, OFF
+from dscr_bridge.simulation.weather import EDIT_IN_BETWEEN, HANDS, KINDS, OFF, SCREENS
 
 if TYPE_CHECKING:
     from dscr_bridge.simulation.year import Ended
@@ -40,7 +40,7 @@ class Report:
 
     def rows(self) -> list[tuple[str, str, list[int]]]:
         """Give the table: a kind of fault, what it is, and how the returns ended that it struck."""
-        kinds = {**KINDS, **OFF, **HANDS}
+        kinds = {**KINDS, **OFF, **HANDS, **SCREENS, **EDIT_IN_BETWEEN}
         return [(kind, words, [self.tally[kind, outcome] for outcome in OUTCOMES]) for kind, words in kinds.items()]
 
     def as_json(self) -> dict[str, Any]:

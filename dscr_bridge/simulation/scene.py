@@ -1,7 +1,7 @@
 """One simulated year: the services and their reports, the receiver, the computers, and the weather over them."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from dscr_bridge import config as configuration
-from dscr_bridge import deciding
+from dscr_bridge import deciding, mapping
 from dscr_bridge.config import Config
+from dscr_bridge.ledger.store import Ledger
 from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import Obligation
 from dscr_bridge.sandbox import receiver, registry
@@ -20,10 +21,13 @@ from dscr_bridge.simulation import home, machine, weather
 from dscr_bridge.simulation.calendar import Month
 from dscr_bridge.simulation.judge import Judge
 from dscr_bridge.simulation.kernel import Kernel
-from dscr_bridge.simulation.network import URL, Door
+from dscr_bridge.simulation.network import URL, Door, Wire
 from dscr_bridge.simulation.person import NAME as PERSON
 from dscr_bridge.simulation.person import Person
 from dscr_bridge.simulation.weather import Episode
+from dscr_bridge.submit import Channel
+from dscr_bridge.submit.receiver_api import ReceiverApi
+from dscr_bridge.world import World
 
 SECTIONS = {home.CARE_HOME: ("beds", "workforce", "absence"), home.HOME_CARE: ("service_users", "workforce", "absence")}
 _EDITED = {"beds": "ch_beds_occupied", "workforce": "ch_staff_direct_care", "absence": "ch_absent_other_care",
@@ -61,28 +65,61 @@ class Scene:
 
     def __post_init__(self) -> None:
         """Set the stage."""
-        app = receiver.make(self.folder / "receiver", self.receiver_clock, [], sleep=lambda _seconds: None)
-        self.door, self.receiver = Door(app), app.extensions["receiver"]
-        self.judge, self.person = Judge(self), Person(self)
+        self.build()
         for index in range(self.machines):
             shared = 0 if self.ledgers == 1 else index
-            self.configs.append(_config(self.folder, shared, self.locations, by_hand=self.by_hand))
+            self.configs.append(_config(self.folder, shared, self.locations, self.way_out()))
             ledger = self.folder / f"data-{shared}" / "ledger.sqlite"
             self.computers.append(machine.Computer(self, index, ledger))
         chance = random.Random(f"{self.seed}/weather")  # noqa: S311  (repeatable on purpose)
         away = random.Random(f"{self.seed}/nobody")  # noqa: S311  (likewise)
         for month in self.months:
-            kinds = weather.BY_HAND if self.by_hand else weather.KINDS
-            episodes = weather.of_window(chance, month.window, month.planned, self.machines, kinds)
+            episodes = weather.of_window(chance, month.window, month.planned, self.machines, self.kinds)
             # Before its first window a bridge cannot know that it was missed: it was not in use yet.
             if away.random() < 1 / 40 and month is not self.months[0]:
                 episodes = weather.off_for_all_of_it(away, month.window, self.machines)
             self._arrange(month, episodes, chance)
 
+    def build(self) -> None:
+        """Build what stands at the other end, and set who judges and who carries."""
+        app = receiver.make(self.folder / "receiver", self.receiver_clock, [], sleep=lambda _seconds: None)
+        self.door, self.receiver = Door(app), app.extensions["receiver"]
+        self.judge, self.person = Judge(self), Person(self)
+
+    def close(self) -> None:
+        """Let go of what was built."""
+        self.person.close()
+        self.receiver.store.close()
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Say what can go wrong."""
+        return weather.BY_HAND if self.by_hand else weather.KINDS
+
+    @property
+    def visited(self) -> bool:
+        """Say whether a person looks at the bridge a few times a day."""
+        return self.by_hand
+
+    def way_out(self) -> str:
+        """Give the configuration's way out."""
+        return "" if self.by_hand else _API.format(url=URL, client_id=registry.CLIENT_ID)
+
+    def wire(self, computer: "machine.Computer") -> httpx.BaseTransport:
+        """Lay the way of one computer's requests."""
+        return Wire(computer)
+
+    def channel_of(self, computer: "machine.Computer", world: World, ledger: Ledger) -> Channel | None:
+        """Open the way out of one computer; none where a person carries the figures."""
+        if self.by_hand:
+            return None
+        return ReceiverApi(URL, environment="simulator", world=world, token_url=f"{URL}/token",
+                           client_id=self.account[0], secret=lambda: self.account[1])  # fmt: skip
+
     @property
     def by_hand(self) -> bool:
         """Say whether a person carries the figures."""
-        return self.channel != "receiver-api"
+        return self.channel in ("by-hand", "bulk-file")
 
     def receiver_clock(self) -> datetime:
         """Say what the receiver's clock says."""
@@ -141,7 +178,7 @@ class Scene:
                 self.kernel.at(e.end, self._print)
             if e.kind in weather.PERSON and e.kind != "edit-amid":
                 self.kernel.at(e.start, lambda e=e: self._edit(month, e))  # type: ignore[misc]
-        self.visits[month.window.month] = list(self.person.visits(month)) if self.by_hand else []
+        self.visits[month.window.month] = list(self.person.visits(month)) if self.visited else []
         for visit in self.visits[month.window.month]:
             self.kernel.at(visit, lambda: self.person.look(month))
         self.kernel.at(month.judged_at, lambda: self.judge.judge(month, episodes))
@@ -178,14 +215,23 @@ class Scene:
         """Let a person change a figure on the platform's own pages."""
         location = self.locations[0]
         section = e.place if e.place in SECTIONS[location] else SECTIONS[location][0]
-        item = _EDITED_BRANCH.get(section, "hc_service_users") if location == home.HOME_CARE else _EDITED[section]
+        item = self.edited_item(location, section)
         value = self.truth_now.figures(location)[item] + 1
-        care_type = home.CARE_TYPE[location]
-        change = {"location": location, "care_type": care_type, "window": month.window.month, "section": section,
-                  "items": {item: value}}  # fmt: skip
         self.judge.struck(e)
         self.judge.edited(location, section, item, value, self.receiver_clock())
-        self.door.simulator("edit", change)
+        self.change(month, location, item, value)
+
+    def edited_item(self, location: str, section: str) -> str:
+        """Name the figure of a section that people change."""
+        return _EDITED_BRANCH.get(section, "hc_service_users") if location == home.HOME_CARE else _EDITED[section]
+
+    def change(self, month: Month, location: str, item: str, value: int) -> None:
+        """Change a figure on the platform's own pages, as a person there does."""
+        section = mapping.edition_for(month.window.opens_on).item(item).section
+        self.door.simulator("edit", {
+            "location": location, "care_type": home.CARE_TYPE[location], "window": month.window.month,
+            "section": section, "items": {item: value},
+        })  # fmt: skip
 
 
 def _moved(truth: home.Truth, chance: random.Random) -> home.Truth:
@@ -195,12 +241,12 @@ def _moved(truth: home.Truth, chance: random.Random) -> home.Truth:
                    isolating=chance.randint(0, 2))  # fmt: skip
 
 
-def _config(folder: Path, number: int, locations: Sequence[str], *, by_hand: bool) -> Config:
+def _config(folder: Path, number: int, locations: Sequence[str], way_out: str) -> Config:
     secret = folder / "secret.txt"
     secret.write_text(registry.CLIENT_SECRET, "utf-8")
     secret.chmod(0o600)
     path = folder / f"config-{number}.toml"
-    parts = [_HEAD.format(number=number), "" if by_hand else _API.format(url=URL, client_id=registry.CLIENT_ID)]
+    parts = [_HEAD.format(number=number), way_out]
     parts += [_SOURCE.format(name=name, connector=connector) for location in locations
               for name, connector in home.SOURCES[location].items()]  # fmt: skip
     parts.append(f'[[provider]]\nid = "{home.PROVIDER}"\nname = "Simulated Care"\n')

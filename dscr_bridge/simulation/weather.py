@@ -69,6 +69,26 @@ HANDS: Mapping[str, str] = {
 }
 BY_HAND: Mapping[str, str] = {**SOURCE, **MACHINE, **HANDS}
 
+# Where the bridge types into a platform's screens: what the screens, the session and the platform do.
+SCREENS: Mapping[str, str] = {
+    "moved-field": "a field has moved on its screen",
+    "renamed-label": "a field is called otherwise",
+    "swapped-labels": "two fields have exchanged their labels",
+    "new-question": "a new question must be answered",
+    "news": "a page of news comes in place of the list of locations",
+    "mfa": "the platform asks for a code at log-in",
+    "session-ends": "the session ends",
+    "maintenance-page": "a maintenance page",
+    "keeps-old": "a save shows success and keeps the old values",
+    "refused-by-page": "the platform does not accept a section",
+}
+EDIT_IN_BETWEEN = {"edit-in-between": "a person changes a section while the bridge is filling it"}
+_WIRE = ("offline", "lost-request", "lost-answer", "slow")
+PORTAL: Mapping[str, str] = {
+    **{kind: NETWORK[kind] for kind in _WIRE}, **SCREENS, **EDIT_IN_BETWEEN, **SOURCE, **MACHINE, **PERSON,
+    "person-away": HANDS["person-away"],
+}  # fmt: skip
+
 ASLEEP = ("asleep", *OFF)
 
 WISHES = (5, 60, 900, 3600, 86_400)  # Retry-After, in seconds
@@ -120,7 +140,7 @@ def _episode(chance: random.Random, kind: str, window: Window, begun: datetime, 
     start = _start(chance, window, begun)
     end = start + _length(chance, kind, window.closes_at - start)
     machine = chance.randrange(machines)
-    if kind == "edit-amid":  # strikes with the first section that arrives
+    if kind in ("edit-amid", *EDIT_IN_BETWEEN):  # strike with the first section that arrives, or is opened
         return Episode(kind, begun - timedelta(hours=2), window.closes_at)
     if kind in PERSON:
         start = begun - timedelta(hours=chance.uniform(1, 30)) if kind == "edit-before" else begun + timedelta(

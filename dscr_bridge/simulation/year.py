@@ -13,6 +13,7 @@ from pathlib import Path
 from dscr_bridge.simulation import home
 from dscr_bridge.simulation.calendar import Month
 from dscr_bridge.simulation.kernel import Kernel
+from dscr_bridge.simulation.platform import PortalScene
 from dscr_bridge.simulation.report import Report
 from dscr_bridge.simulation.scene import Scene
 
@@ -32,59 +33,60 @@ class Ended:
 
 
 def simulate(
-    years: int, seed: int, watch: Callable[[Ended], None] = lambda _year: None, *, channel: str = "receiver-api"
-) -> Report:
+    years: int, seed: int, watch: Callable[[Ended], None] = lambda _year: None, *, channel: str = "receiver-api",
+    months: int = 12,
+) -> Report:  # fmt: skip
     """Live `years` simulated years; the same seed gives the same run, whichever other years are lived beside it."""
     report = Report(seed)
     for number in range(years):
-        ended = live_a_year(f"{seed}/{number}", channel=channel)
+        ended = live_a_year(f"{seed}/{number}", channel=channel, months=months)
         report.add(ended)
         watch(ended)
     return report
 
 
-def one_year(number: int, seed: int, *, channel: str = "receiver-api") -> Report:
+def one_year(number: int, seed: int, *, channel: str = "receiver-api", months: int = 12) -> Report:
     """Live one year of a run again."""
     report = Report(seed)
-    report.add(live_a_year(f"{seed}/{number}", channel=channel))
+    report.add(live_a_year(f"{seed}/{number}", channel=channel, months=months))
     return report
 
 
-def live_a_year(seed: str, *, channel: str = "receiver-api") -> Ended:
-    """Live the year of one seed in a folder of its own, which is removed.
+def live_a_year(seed: str, *, channel: str = "receiver-api", months: int = 12) -> Ended:
+    """Live the year of one seed, or its first months, in a folder of its own, which is removed.
 
-    By the channels `by-hand` and `bulk-file` a simulated person carries the figures.
+    By the channels `by-hand` and `bulk-file` a simulated person carries the figures; by `portal` a real browser does.
     """
     fast = Path("/dev/shm")  # noqa: S108  (memory, where there is such a place: it is written durably many times)
     folder = Path(tempfile.mkdtemp(prefix="dscr-simulation-", dir=fast if fast.is_dir() else None))
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # thousands of expected warnings
     try:
-        return _live(seed, folder, channel)
+        return _live(seed, folder, channel, months)
     finally:
         logging.disable(disabled)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(seed: str, folder: Path, channel: str) -> Ended:
+def _live(seed: str, folder: Path, channel: str, count: int) -> Ended:
     chance = random.Random(seed)  # noqa: S311  (repeatable on purpose)
     year = chance.choice(_YEARS)
     locations = chance.choice(
         ((home.CARE_HOME,), (home.CARE_HOME,), (home.HOME_CARE,), (home.CARE_HOME, home.HOME_CARE))
     )
     machines, ledgers = chance.choice(((1, 1), (1, 1), (1, 1), (2, 1), (2, 2)))
-    if channel != "receiver-api":  # two ledgers would hand the same return to two people
+    if channel != "receiver-api":  # two ledgers would hand the same return to two people, or fight for one account
         ledgers = 1
-    months = [Month(year, month) for month in range(1, 13)]
+    months = [Month(year, month) for month in range(1, count + 1)]
     kernel = Kernel(datetime(year, 1, 1, tzinfo=UTC))
-    ends = datetime(year, 12, 28, tzinfo=UTC)
-    scene = Scene(seed, folder, months, locations, ledgers, machines, kernel, ends, channel)
+    ends = datetime(year, count, 28, tzinfo=UTC)
+    make = PortalScene if channel == "portal" else Scene
+    scene = make(seed, folder, months, locations, ledgers, machines, kernel, ends, channel)
     try:
         kernel.run([(c.machine, c.live) for c in scene.computers])
         digest = scene.judge.close()
     finally:
-        scene.person.close()
-        scene.receiver.store.close()
+        scene.close()
     judge = scene.judge
     asked = sum(c.asked for c in scene.computers)
     return Ended(seed, digest, tuple(judge.violations), judge.windows, judge.tally, asked)

@@ -77,6 +77,13 @@ def test_old_figures_are_replaced_and_zero_is_typed_where_something_stood(site, 
     assert (beds["max.0"], beds["used.0"], beds["max.4"], beds["comments"]) == ("0", "0", "20", "Ours")
 
 
+def test_what_was_saved_in_the_window_as_it_is_to_be_is_not_saved_again(site, ledger, channel):
+    """A new revision, counted again because one section was edited, used to save all the others once more."""
+    site.edit(ELM, "care-home", "visiting", {"visitors": "Yes, with restrictions"}, at="2026-11-09T10:30:00Z")
+    assert send(site, ledger, channel).state is ObligationState.ON_RECORD
+    assert [s["screen"] for s in site.saves()] == ["workforce"]
+
+
 def test_a_persons_newer_edit_is_held_with_both_values_and_never_overwritten(site, ledger, channel):
     site.edit(ELM, "care-home", "workforce", {f"{e}{n}": "1" for e in "da" for n in range(3)}, at="2026-11-09T10:36:00Z")
     outcome = send(site, ledger, channel, make_checked(only=("workforce",)))
@@ -88,14 +95,14 @@ def test_an_edit_within_the_minute_of_the_count_stops_before_save(site, ledger, 
     """The page shows minutes only: an edit in the same minute may be older or newer than our figures."""
     site.edit(ELM, "care-home", "workforce", {f"{e}{n}": "1" for e in "da" for n in range(3)}, at="2026-11-09T10:35:50Z")
     outcome = send(site, ledger, channel, make_checked(only=("workforce",), as_at=START.replace(second=55)))
-    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "later_revision_on_record")
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "edited_by_person")
     assert site.saves() == []
 
 
 def test_an_edit_while_the_screen_is_being_filled_stops_before_save(site, ledger, channel):
     site.levers({"kind": "person-edit", "on": "open", "screen": "workforce", "value": {"d0": "77"}, "times": 1})
     outcome = send(site, ledger, channel, make_checked(only=("workforce",)))
-    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "later_revision_on_record")
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "edited_by_person")
     assert site.saves() == []
 
 
@@ -110,6 +117,13 @@ def test_an_edit_right_after_save_is_seen_by_the_read_back(site, ledger, channel
 def test_a_save_that_shows_success_and_keeps_old_values_does_not_count(site, ledger, channel):
     site.levers({"kind": "keeps-old", "screen": "workforce"})
     with pytest.raises(SubmissionRefused, match="the platform said that it saved, and shows other figures"):
+        send(site, ledger, channel)
+    assert ledger.obligation(make_checked().checked.obligation).state is ObligationState.REFUSED
+
+
+def test_fields_that_exchanged_their_labels_overnight_are_caught_by_the_read_back(site, ledger, channel):
+    site.levers({"kind": "swapped-labels", "screen": "workforce"})
+    with pytest.raises(SubmissionRefused, match="shows other figures for ch_staff_direct_care, ch_staff_direct_nurses"):
         send(site, ledger, channel)
     assert ledger.obligation(make_checked().checked.obligation).state is ObligationState.REFUSED
 

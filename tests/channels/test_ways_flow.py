@@ -118,6 +118,25 @@ def test_the_daemon_sends_through_the_portal_and_leaves_no_name_and_no_secret(tm
     assert not re.search(r"canary\d{5}zq", said, re.IGNORECASE) and simulated.PASSWORD not in said
 
 
+def test_a_persons_edit_while_a_screen_was_filled_still_stands_an_hour_later(tmp_path, expected):
+    """Counting again made the figures newer than the edit, and the bridge saved them over it; simulated years found it."""
+    clock = Clock()
+    with the_site(tmp_path / "site", clock, {ROSE: ["care_home"]}) as site:
+        site.levers({"kind": "person-edit", "on": "open", "screen": "workforce", "value": {"d1": "77"}, "times": 1})
+        set_up = written(tmp_path / "work", expected, portal_words(site))
+        with opened(set_up, clock.world()) as bridge:
+            decided(bridge, expected)
+            (obligation,) = bridge.obligations(bridge.window())
+            for _ in range(2):
+                flow.run_due(bridge)
+                row = bridge.ledger.obligation(obligation)
+                assert (row.state, row.reason) == (ObligationState.HELD, "edited_by_person")
+                assert site.standing(ROSE, "care-home", "workforce") == {"d1": "77"}
+                clock.at += timedelta(hours=2)
+            held = [e.body for e in bridge.ledger.events(ROSE, obligation) if e.kind == "held"]
+            assert {d["theirs"] for d in held[0]["differences"] if d["item"] == "ch_staff_direct_care"} == {77}
+
+
 def test_a_screen_that_differs_hands_over_a_crib_sheet_and_is_not_tried_again_by_itself(tmp_path, expected):
     clock = Clock()
     with the_site(tmp_path / "site", clock, {ROSE: ["care_home"]}) as site:

@@ -1,6 +1,6 @@
 """Bugs planted on purpose, each of a kind that would cost a provider its standing; run as a process of its own.
 
-    python planted.py BUG SEED YEARS [FIRST [CHANNEL]]
+    python planted.py BUG SEED YEARS [FIRST [CHANNEL [MONTHS]]]
 
 prints one JSON object: how many years were lived until the simulation caught it, and what it said.  `none` plants
 nothing.  Nothing is planted in the product's own files: each function here puts one altered piece in its place.
@@ -29,6 +29,13 @@ def send_twice() -> None:
         return replace(row, sections=unsent)
 
     rounds._resolve = _resolve
+    _press_save_whatever_stands()
+
+
+def _press_save_whatever_stands() -> None:
+    from dscr_bridge.submit.portal.sitting import Sitting
+
+    Sitting._stands = lambda *_: False
 
 
 def lost_receipt() -> None:
@@ -116,6 +123,29 @@ def overwrite_a_person_s_edit() -> None:
         self._seen = Nothing()
 
     ReceiverApi.__init__ = __init__
+    _look_at_no_screen_again()
+
+
+def _look_at_no_screen_again() -> None:
+    from dscr_bridge.submit.portal.sitting import Sitting
+
+    Sitting._require_unedited = Sitting._require_alone = lambda *_: None
+
+
+def believe_the_page() -> None:
+    """What a page says after Save is believed: nobody looks what stands there."""
+    from dscr_bridge.returns import canonical
+    from dscr_bridge.sending import compare
+    from dscr_bridge.submit import Answer
+    from dscr_bridge.submit.portal import plan
+    from dscr_bridge.submit.portal.sitting import Sitting
+
+    def _proved(self: Any, obligation: Any, section: Any, submission_id: Any, screen: Any, taken: Any, where: Any) -> Any:
+        receipt = self.receipt(section, submission_id, self.world.now().replace(second=0, microsecond=0), taken)
+        return Answer(200, canonical(receipt), self.world.now(), self.browser.clock)
+
+    Sitting._proved, plan.same, compare.differences = _proved, lambda *_: True, lambda *_: []
+
 
 
 def count_again_over_an_edit() -> None:
@@ -133,16 +163,18 @@ def forget_a_window() -> None:
 
 
 BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull, overwrite_a_person_s_edit,
-        count_again_over_an_edit, forget_a_window)  # fmt: skip
+        count_again_over_an_edit, forget_a_window, believe_the_page)  # fmt: skip
 
 
-def main(bug: str, seed: str, years: int, first: int = 0, channel: str = "receiver-api") -> None:
+def main(
+    bug: str, seed: str, years: int, first: int = 0, channel: str = "receiver-api", months: str = "12"
+) -> None:  # fmt: skip
     """Plant a bug and live the years from `first` to the one before `years`, until it is caught."""
     {plant.__name__: plant for plant in (none, *BUGS)}[bug]()
     from dscr_bridge.simulation import live_a_year
 
     for number in range(first, years):
-        ended = live_a_year(f"{seed}/{number}", channel=channel)
+        ended = live_a_year(f"{seed}/{number}", channel=channel, months=int(months))
         if ended.violations:
             sys.stdout.write(json.dumps({"bug": bug, "caught": True, "years": number + 1, "said": ended.violations[0]}) + "\n")
             return

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from dscr_bridge.errors import ConfigError
+from dscr_bridge.submit.portal.carried import Carrier
 from dscr_bridge.submit.portal.seen import Control, Seen, look_script, seen_from
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, Response
+    from playwright.sync_api import BrowserContext, Locator, Page, Response
 
 _T = TypeVar("_T")
 _REST = 0.3  # seconds for which a page has not changed
@@ -65,6 +67,7 @@ class Browser:
         self._origins = {urlsplit(url).netloc, *hosts}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="portal")
         self._closing = Event()
+        self._carrier = None if world.transport is None else Carrier(world.transport)
         self._started: list[Any] = []
         self._page: "Page | None" = None  # noqa: UP037  (the names are for type checking only)
         self._beside: "Page | None" = None  # noqa: UP037
@@ -73,7 +76,11 @@ class Browser:
 
     def run(self, act: Callable[[], _T]) -> _T:
         """Do something in the browser's own thread and wait for it."""
-        return self._thread.submit(act).result()
+        try:
+            return self._thread.submit(act).result()
+        finally:
+            if self._carrier is not None:
+                self._carrier.require_whole()
 
     def meanwhile(self, act: Callable[[], _T]) -> _T:
         """Let a person be asked elsewhere while the page lives on: without this its requests would wait for the answer.
@@ -168,7 +175,7 @@ class Browser:
         with _mapped(NoAnswer):
             self._polite()
             if self._beside is None:
-                self._beside = self.page.context.new_page()
+                self._beside = self._new_page(self.page.context)
             self._beside.goto(self.page.url)
             seen = self._waited(self._beside, known, self._timeout / 1000, Seen("", ""))
             self._beside.goto("about:blank")  # it shows nothing while nobody looks
@@ -261,7 +268,7 @@ class Browser:
             raise _no_browser("the package playwright is not installed.") from None
         with _mapped(NoAnswer):
             self._started.append((running := sync_playwright().start()).stop)
-        path = self._executable or next((Path(p) for p in map(shutil.which, _KNOWN) if p), None)
+        path = self._executable or _found()
         try:
             browser = running.chromium.launch(
                 headless=not self._headed, executable_path=path, chromium_sandbox=_can_sandbox(),
@@ -276,9 +283,15 @@ class Browser:
                                           service_workers="block")  # fmt: skip
             context.set_default_timeout(self._timeout)
             context.route(lambda address: urlsplit(address).netloc not in self._origins, lambda route: route.abort())
-            page = context.new_page()
+            page = self._new_page(context)
             page.on("response", self._noted)
             return page
+
+    def _new_page(self, context: "BrowserContext") -> "Page":
+        page = context.new_page()
+        if self._carrier is not None:
+            self._carrier.join(page)
+        return page
 
 
 _HIDE_ALL_BUT = """boxes => {
@@ -303,6 +316,18 @@ def _mapped(kind: type[Exception]) -> Iterator[None]:
         raise
     except Exception:  # noqa: BLE001  (Playwright's errors, and those of a driver that died)
         raise kind from None
+
+
+def require_installed() -> None:
+    """Raise ConfigError where there is no browser to start, before anything waits for one."""
+    if find_spec("playwright") is None:
+        raise _no_browser("the package playwright is not installed.")
+    if _found() is None:
+        raise _no_browser("there is no Chromium.")
+
+
+def _found() -> Path | None:
+    return next((Path(p) for p in map(shutil.which, _KNOWN) if p), None)
 
 
 def _can_sandbox() -> bool:

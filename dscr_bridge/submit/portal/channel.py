@@ -38,13 +38,14 @@ class Portal:
         sent: Callable[[Obligation], Sequence[SectionPayload]], window: Callable[[str], Window],
         permitted: Callable[[LocationId], bool], person: Person | None = None, headed: bool = False,
         browser: Path | None = None, pause_seconds: float = 1.0, timeout_seconds: float = 30.0,
-        settle_seconds: float = 5.0, patience_seconds: float = 300.0, watch: Callable[[str], None] = lambda _step: None,
+        settle_seconds: float = 5.0, patience_seconds: float = 300.0, idle_seconds: float = IDLE_SECONDS,
+        watch: Callable[[str], None] = lambda _step: None,
     ) -> None:  # fmt: skip
         """Take where the platform is, its script, the account and what the ledger knows; nothing is started yet.
 
         `sent` gives the bytes of a return that is under way; `permitted` says whether the platform's operator has
         allowed automated use for a location; `folder` is where pictures are kept; `watch` is told of every step;
-        for `settle_seconds` see `Browser`.
+        for `settle_seconds` see `Browser`; after `idle_seconds` without use the session ends.
         """
         self.environment, self.mode, self.script = environment, mode, script
         self._browser = Browser(url, world, hosts=script.hosts, headed=headed, executable=browser,
@@ -57,7 +58,7 @@ class Portal:
         self._alone = Alone(folder / f".{hashlib.sha256(f'{url} {account.username}'.encode()).hexdigest()[:16]}.lock")
         self._sent, self._permitted = sent, permitted
         self._using, self._closed = threading.RLock(), False
-        self._idle: threading.Timer | None = None
+        self._idle, self._idle_seconds = None, idle_seconds  # type: threading.Timer | None, float
         self.capabilities = Capabilities(
             # Saving the same figures twice leaves the same figures standing; `put` looks for edits in between.
             idempotent=True, read_back=True, receipt_levels=(ReceiptLevel.ON_RECORD,), correctable=True,
@@ -164,7 +165,7 @@ class Portal:
             try:
                 yield
             finally:
-                self._idle = threading.Timer(IDLE_SECONDS, self.rest)
+                self._idle = threading.Timer(self._idle_seconds, self.rest)
                 self._idle.daemon = True
                 self._idle.start()
 
