@@ -11,6 +11,8 @@ from dscr_bridge import kinds, mapping, sending
 from dscr_bridge.deciding import named, refused
 from dscr_bridge.errors import BridgeError, ReturnHeld
 from dscr_bridge.handing import keep_receipt
+from dscr_bridge.late import Late
+from dscr_bridge.late import record as record_late
 from dscr_bridge.ledger import Decision, Declared
 from dscr_bridge.opening import Bridge
 from dscr_bridge.preparing import Prepared
@@ -111,21 +113,25 @@ def last_said(bridge: Bridge, obligation: Obligation, item_id: str) -> tuple[str
 
 def confirm(
     bridge: Bridge, obligation: Obligation, *, by: str, reference: str, entered_at: datetime, note: str | None = None,
-    photo: bytes | None = None,
+    photo: bytes | None = None, late: Late | None = None,
 ) -> sending.Outcome:  # fmt: skip
     """Record that a person entered the return on the platform, and keep its receipt where there are figures for one.
 
     `photo` is a picture or PDF of what the platform showed: it stays in the data folder, its fingerprint in the ledger.
+    `late` says who entered it after the close and why: it is recorded with it, and only where it was so.
     Raises what `sending.confirm` and `by_hand.attach` raise.
     """
     window, folder = bridge.window_named(obligation.window), bridge.config.data_folder / "attachments"
     there = {one.name for one in folder.glob("*")}
     kept = by_hand.attach(folder, obligation, photo) if photo is not None else None
     try:
-        ended = sending.confirm(
-            obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at, by=named(by),
-            window=window, note=note, attached=vars(kept) if kept else None,
-        )  # fmt: skip
+        with bridge.ledger.together():
+            if late is not None and entered_at >= window.closes_at:
+                record_late(bridge, obligation, late)
+            ended = sending.confirm(
+                obligation, bridge.ledger, bridge.world, reference=reference, entered_at=entered_at, by=named(by),
+                window=window, note=note, attached=vars(kept) if kept else None, late=late is not None,
+            )  # fmt: skip
     except BridgeError:
         if kept is not None and kept.file not in there:  # nothing was recorded that speaks of it
             (folder / kept.file).unlink(missing_ok=True)

@@ -26,7 +26,8 @@ def questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
 def never_asked(bridge: Bridge, now: datetime) -> Iterator[Obligation]:
     """Go through what was owed in the windows of the last year and never once asked about: the computer was off.
 
-    A location counts from its first event on: what was owed before the bridge was in use for it is not its to tell.
+    A location counts from its first event on, which is written at the first question: what was owed before the bridge
+    was in use for it is not its to tell.
     """
     window, begun = bridge.window(now), bridge.ledger.begun()
     known = {one for one, _ in bridge.ledger.standings(_year_before(window), window.month)}
@@ -34,6 +35,12 @@ def never_asked(bridge: Bridge, now: datetime) -> Iterator[Obligation]:
         for one in bridge.obligations(w):
             if one not in known and begun.get(one.location, now) < w.closes_at:
                 yield one
+
+
+def new_here(bridge: Bridge) -> list[str]:
+    """List the locations that the bridge was never in use for yet."""
+    begun = bridge.ledger.begun()
+    return [location.id for _, location in bridge.config.locations() if location.id not in begun]
 
 
 def question(bridge: Bridge, one: Obligation, now: datetime) -> due.Question | None:

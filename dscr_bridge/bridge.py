@@ -130,12 +130,17 @@ def run_due(bridge: Bridge) -> datetime:
 
 
 def name_what_was_missed(bridge: Bridge, now: datetime) -> None:
-    """Record as missed what fell due while the bridge did not run at all; once for each window and process."""
+    """Record as missed what fell due while the bridge did not run at all; once for each window and process.
+
+    From its first question about a location on the bridge answers for it, even if it is off for the whole first window.
+    """
     month = bridge.window(now).month
     if month not in bridge.looked_back:
         for one in agenda.never_asked(bridge, now):
             bridge.ledger.missed(one, "not_running")
             _log.error("missed_unasked", location=one.location, care_type=one.care_type, window=one.window)
+        if new := agenda.new_here(bridge):
+            bridge.ledger.in_use(new)
         bridge.looked_back.add(month)
 
 

@@ -76,14 +76,14 @@ class Seen:
         return {key: value for key, value in said.items() if value}
 
 
-def late(*, by: str | None, reason: str | None) -> Late:
-    """Check a decision to send after the close: a named person, and why it was not sent in time."""
+def late(*, by: str | None, reason: str | None, happens: str = "Nothing was sent.") -> Late:
+    """Check a decision about what goes, or went, after the close: a named person, and why it was not in time."""
     tidy = " ".join((reason or "").split())
     if len(tidy.split()) < 2 or len(tidy) > MOST_WORDS or not tidy.isprintable():
         raise refused("a late return needs the reason why it was not sent in time, in a few words.",
                       f'Add --reason "..." (at most {MOST_WORDS} letters), and name no resident or member of staff.',
-                      "Nothing was sent.")  # fmt: skip
-    return Late(named(by or "", "Nothing was sent."), tidy)
+                      happens)  # fmt: skip
+    return Late(named(by or "", happens), tidy)
 
 
 def _require_the_same_question(edition: mapping.Edition, chosen: Sequence[str], seen: Seen) -> None:

@@ -87,6 +87,9 @@ def _panel(receipt: Mapping[str, Any]) -> str:
     tone, headline, sentence = STATES.get(receipt["state"], _OTHER)
     if receipt["state"] == "ready" and receipt["reason"] == "awaiting_confirmation":
         headline, sentence = "Handed out to be entered by hand", "It still has to be entered and confirmed."
+    if receipt["state"] == "on_record_late" and receipt["by_hand"]:
+        headline = "Entered by hand, after the close"
+        sentence = "A person typed the figures in after the window had closed. No receipt of the receiver is held."
     return f'<div class="panel {tone}"><strong>{text(headline)}</strong>{text(sentence)}</div>'
 
 

@@ -139,6 +139,12 @@ def chosen(
     return found
 
 
+def closed_last(bridge: "Bridge") -> str | None:
+    """Name the window that closed last, which is what `--late` is about; None while one is open."""
+    window = bridge.window()
+    return None if window.is_open(bridge.world.now()) else bridge.window_before(window).month
+
+
 def tell(failure: "BridgeError") -> None:
     """Write the message of an expected failure to standard error."""
     sys.stderr.write(f"{failure}\n")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dscr_bridge.cli.app import app, aware, chosen, the_bridge
+from dscr_bridge.cli.app import app, aware, chosen, closed_last, the_bridge
 
 edition_commands = typer.Typer(help="Approve an edition, verify or leave out its unsure items.", no_args_is_help=True)
 app.add_typer(edition_commands, name="edition")
@@ -60,15 +60,23 @@ def confirm(
     care_type: Annotated[str | None, typer.Option(help="care_home or home_care, where the location owes both.")] = None,
     note: Annotated[str | None, typer.Option(help="Anything to remember with it.")] = None,
     attach: Annotated[Path | None, typer.Option(help="A photo or PDF of what the platform showed.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
+    ] = None,
+    late: Annotated[
+        bool, typer.Option("--late", help="It was entered after the close: on record late, with --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="With --late: why it was not entered in time.")] = None,
 ) -> None:
     """Record that a person entered a return on the platform by hand."""
-    from dscr_bridge import acting, show
+    from dscr_bridge import acting, deciding, show
     from dscr_bridge.errors import ConfigError
     from dscr_bridge.handing import keep_receipt
     from dscr_bridge.submit import by_hand
 
+    decided = deciding.late(by=by, reason=reason, happens="Nothing was recorded.") if late else None
     with the_bridge() as bridge:
-        owed = chosen(bridge, location, care_type)
+        owed = chosen(bridge, location, care_type, month or (closed_last(bridge) if late else None))
         if len(owed) > 1:
             raise ConfigError(
                 "confirm",
@@ -79,10 +87,13 @@ def confirm(
         entered = aware(at) if at else bridge.world.now()
         photo = by_hand.read_attachment(attach) if attach else None
         outcome = acting.confirm(bridge, owed[0], by=by, reference=reference, entered_at=entered, note=note,
-                                 photo=photo)  # fmt: skip
-        written = keep_receipt(bridge, owed[0], bridge.window_named(owed[0].window))
+                                 photo=photo, late=decided)  # fmt: skip
         show.console().print(show.outcome(outcome))
-        show.console().print(f"Receipt: {written.page}")
+        if bridge.ledger.obligation(owed[0]).return_sha256 is None:
+            show.console().print("No figures were counted for it here, so there is no receipt of them.")
+        else:
+            written = keep_receipt(bridge, owed[0], bridge.window_named(owed[0].window))
+            show.console().print(f"Receipt: {written.page}")
 
 
 @edition_commands.command("approve")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dscr_bridge.cli.app import app, aware, chosen, end_with, load_config, the_bridge, the_world
+from dscr_bridge.cli.app import app, aware, chosen, closed_last, end_with, load_config, the_bridge, the_world
 
 if TYPE_CHECKING:
     from dscr_bridge.errors import BridgeError
@@ -118,7 +118,7 @@ def submit(
         if bridge.config.mode == "review" and not by:
             raise ReturnHeld("submit", "in review mode a named person approves each return.", "Nothing was sent.",
                              'Add --by "Your Name".')  # fmt: skip
-        wanted = chosen(bridge, location, care_type, month or (_closed(bridge) if late else None))
+        wanted = chosen(bridge, location, care_type, month or (closed_last(bridge) if late else None))
         with show.reading(bridge) as watched:
             prepared = flow.prepare(watched, wanted)
         for one in prepared:
@@ -151,12 +151,6 @@ def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
         return
     name = bridge.owing(prepared.obligation.location)[1].name
     console.print(show.receipts(name, bridge.ledger.obligation(prepared.obligation)))
-
-
-def _closed(bridge: "Bridge") -> str | None:
-    """Name the window that closed last, which is what `--late` is about; None while one is open."""
-    window = bridge.window()
-    return None if window.is_open(bridge.world.now()) else bridge.window_before(window).month
 
 
 _HELD = {

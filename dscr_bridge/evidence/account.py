@@ -117,11 +117,12 @@ def _answers(case: Case) -> list[dict[str, str]]:
     """Answer the five questions that a lay reader has."""
     row, window = case.row, case.window
     sent = f"Yes, on {both(row.sent_at)['london']}." if row.sent_at else "No request was ever sent by the program."  # type: ignore[index]
-    if row.state is ObligationState.CONFIRMED_BY_HAND:
+    entered = _entered_by_hand(case)
+    if entered:
         sent = "A person entered it on the platform by hand and confirmed it."
     received = [s.received_at for s in row.sections if s.received_at]
     accepted = "No."
-    if row.state is ObligationState.CONFIRMED_BY_HAND:
+    if entered:
         accepted = "By a person's word; the platform gave no receipt to the program."
     elif row.state in SETTLED:
         accepted = "Yes: every section was read back from the receiver and stands there as it was sent."
@@ -142,10 +143,21 @@ def _answers(case: Case) -> list[dict[str, str]]:
         {"question": "Was it accepted?", "answer": accepted},
         {
             "question": "By when?",
-            "answer": f"{when['london']}, by the receiver's clock; {inside}." if when else "Not at all.",
+            "answer": entered or (f"{when['london']}, by the receiver's clock; {inside}." if when else "Not at all."),
         },
         {"question": "If not, why not?", "answer": _why_not(case)},
     ]
+
+
+def _entered_by_hand(case: Case) -> str | None:
+    """Say when a person entered what is on record now, where it was a person."""
+    settled = [e for e in case.events if e.kind in ("recorded", "adopted", "confirmed_by_hand")]
+    if case.row.state not in SETTLED or not settled or settled[-1].kind != "confirmed_by_hand":
+        return None
+    at = datetime.fromisoformat(settled[-1].body["entered_at"])
+    there = both(at)
+    inside = "inside the window" if case.window.is_open(at) else "after the window had closed"
+    return f"{there['london']}, by the word of who entered it; {inside}." if there else None
 
 
 def _in_window(row: ObligationRow) -> bool | None:
@@ -170,7 +182,7 @@ def _why_not(case: Case) -> str:
         named = f" ({', '.join(r.replace('_', ' ') for r in rules)})" if rules else ""
         reason = str(held[-1].body["reason"]).replace("_", " ")
         causes.append(f"the figures were held for a person: {reason}{named}")
-    if any(e.kind == "handed_out" for e in case.events) and row.state is not ObligationState.CONFIRMED_BY_HAND:
+    if any(e.kind == "handed_out" for e in case.events) and _entered_by_hand(case) is None:
         causes.append("it was handed out for entry by hand, and nobody confirmed the entry")
     if any(e.kind == "section_refused" for e in case.events):
         causes.append("the receiver refused it")

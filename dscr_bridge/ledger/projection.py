@@ -154,9 +154,10 @@ def _adopted(row: ObligationRow, event: Event) -> ObligationRow:
 
 
 def _confirmed_by_hand(row: ObligationRow, event: Event) -> ObligationRow:
+    in_time = event.body.get("in_window", True)
+    state = ObligationState.CONFIRMED_BY_HAND if in_time else ObligationState.ON_RECORD_LATE
     return replace(
-        row, state=ObligationState.CONFIRMED_BY_HAND, reason=None, next_at=None, reference=event.body["reference"],
-        credited=row.revision,
+        row, state=state, reason=None, next_at=None, reference=event.body["reference"], credited=row.revision,
     )  # fmt: skip
 
 

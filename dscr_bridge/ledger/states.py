@@ -70,6 +70,7 @@ class Happened(StrEnum):
     DECIDED = "decided"
     DECISION_WITHDRAWN = "decision_withdrawn"
     EXPUNGED = "expunged"                    # working documents of old windows were deleted; the body names each
+    IN_USE = "in_use"                        # the bridge asked about a location for the first time
     ANCHORED = "anchored"                    # a provider's chain notes the heads of its locations' chains
 
 

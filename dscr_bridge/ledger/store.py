@@ -1,7 +1,7 @@
 """Write events with their projection in one durable transaction; what was written is read by `lookup`."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -106,6 +106,13 @@ class Ledger(Lookup):
     def missed(self, obligation: Obligation, reason: str = "window_closed") -> ObligationRow:
         """Record that the window closed without an accepted return."""
         return self.record(obligation, Happened.MISSED, {"reason": reason})
+
+    def in_use(self, locations: Iterable[str]) -> None:
+        """Note that the bridge is in use for these locations from now on; those that have a chain were noted before."""
+        with self.together():
+            for location in locations:
+                if self._line_up(location)[0] == 0:
+                    self._append(location, Happened.IN_USE, {})
 
     def declare(
         self, location: str, care_type: CareType, item: str, value: int | str, *, by: str, as_at: datetime,

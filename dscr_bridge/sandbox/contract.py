@@ -89,7 +89,7 @@ class SectionOnRecord(_Model):
 
     items: dict[ItemName, SentFigure]
     submission_id: SubmissionName | None
-    revision: Whole
+    revision: Whole = Field(description="Of the last submission that was taken; a person's change leaves it as it is.")
     kind: KindName | None
     edition: str | None
     body_sha256: Sha256 | None

@@ -53,11 +53,13 @@ def hand_out(
 def confirm(
     obligation: Obligation, ledger: "Ledger", world: World, *, reference: str, entered_at: datetime, by: str,
     window: Window, note: str | None = None, attached: Mapping[str, Any] | None = None, any_time: bool = False,
+    late: bool = False,
 ) -> Outcome:  # fmt: skip
     """Record that a named person entered the return by hand at `entered_at`, with what the platform showed.
 
     `attached` names a photo or PDF that is kept outside the ledger, with its fingerprint.  `any_time` is for what is
-    supplied after a notice: it counts whenever it was entered.
+    supplied after a notice: it counts whenever it was entered.  `late` allows an entry after the close, which is on
+    record late: the month is missed all the same.
 
     Raises ConfigError without a name, a reference or an offset of the time, or for a time to come; WindowClosed when
     `entered_at` is not in the window; AlreadyAccepted when the return is on record already.
@@ -66,15 +68,18 @@ def confirm(
     if entered_at.tzinfo is None or entered_at > world.now() + _CLOCKS_DIFFER:
         what = "the time of entry lies in the future, or has no offset"
         raise _unusable(obligation, what, "Give the time at which it was saved.")
-    if not (window.is_open(entered_at) or (any_time and entered_at >= window.opens_at)):
+    in_window = window.is_open(entered_at) or (any_time and entered_at >= window.opens_at)
+    if not in_window and not (late and entered_at >= window.closes_at):
         raise WindowClosed(
             obligation.id, "the time of entry is outside the reporting window.", "Nothing was recorded.",
-            "Check the time that the platform shows; an entry outside the window does not count.",
+            "Check the time that the platform shows.  An entry after the close does not count; to have it on record as "
+            'late all the same: dscr-bridge confirm ... --late --reason "..."',
         )  # fmt: skip
     with ledger.together():
         _require_unsettled(ledger.obligation(obligation))
         body: dict[str, Any] = {"reference": reference, "entered_at": stamp(entered_at), "by": by, "note": note}
         body |= {"attached": dict(attached)} if attached else {}
+        body |= {} if in_window else {"in_window": False}
         return outcome(ledger.record(obligation, Happened.CONFIRMED_BY_HAND, body))
 
 

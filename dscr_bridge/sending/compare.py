@@ -29,6 +29,24 @@ def edited_since(
     return differences(standing, [b for b in bodies if b.section in edited])
 
 
+def edited_after_another(
+    standing: Mapping[str, Standing], bodies: Sequence[SectionPayload], mine: str | None, revision: int
+) -> list[Difference]:
+    """List what a person changed after another ledger's bridge had sent, to other values than ours.
+
+    Figures of ours may be newer than the change and say nothing about it: the person changed what was sent, and our
+    ledger does not know that.  `mine` and `revision` are of the last submission that our ledger knows of.  A person's
+    change leaves a section its revision, so that one that is not ours was sent by another.
+    """
+    theirs = (s for s in standing.values() if s.changed_by == "api" and s.submission_id not in (None, mine))
+    since = min((s.last_updated for s in theirs), default=None)
+    edited = {
+        name for name, s in standing.items()
+        if s.changed_by == "person" and (s.revision > revision or (since is not None and s.last_updated >= since))
+    }  # fmt: skip
+    return differences(standing, [b for b in bodies if b.section in edited])
+
+
 def stands_already(standing: Mapping[str, Standing], bodies: Sequence[SectionPayload], window: Window) -> bool:
     """Say whether every section stands there with our figures and a stamp inside the window."""
     found = [standing.get(b.section) for b in bodies]

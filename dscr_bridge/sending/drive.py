@@ -140,7 +140,7 @@ def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) 
     bodies = payloads(checked, submission_id, software)
     looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
     as_at = surely_since(checked.checked.as_at, answer)
-    held = _clash(row, standing, bodies, as_at)
+    held = _clash(job, row, standing, bodies, as_at)
     if held is not None:
         about = description(checked.checked) | {"revision": row.revision}
         return outcome(job.note(looked, (Happened.HELD, about | held, return_document(checked))))
@@ -181,16 +181,27 @@ def _look(job: Job) -> tuple[Answer, Mapping[str, Standing]]:
 
 
 def _clash(
-    row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...], as_at: datetime
+    job: Job, row: ObligationRow, standing: Mapping[str, Standing], bodies: tuple[SectionPayload, ...],
+    as_at: datetime,
 ) -> dict[str, Any] | None:
     """Say why these figures may not take the place of what stands there; None when they may."""
     edited = compare.edited_since(standing, bodies, as_at)
+    since_another = compare.edited_after_another(standing, bodies, row.submission_id, row.revision)
+    edited += [d for d in since_another if d not in edited and not _was_told(job, d)]
     if edited:
         return hold("edited_by_person", edited)
     there = [b for b in bodies if b.section in standing]
     if _by_another(row, standing, as_at) and (other := compare.differences(standing, there)):
         return hold("sent_by_another_bridge", other)
     return None
+
+
+def _was_told(job: Job, edit: compare.Difference) -> bool:
+    """Say whether a person was told of this very change before: then only a person has let this sending begin."""
+    events = job.ledger.events(job.obligation.location, job.obligation)
+    told = [d for e in events if e.kind == Happened.HELD and e.body["reason"] == "edited_by_person"
+            for d in e.body["differences"]]  # fmt: skip
+    return any((d["section"], d["item"], d["theirs"]) == (edit.section, edit.item, edit.theirs) for d in told)
 
 
 def _another_is_sending(

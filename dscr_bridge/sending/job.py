@@ -179,17 +179,22 @@ def answer_body(answer: Answer) -> dict[str, Any]:
 
 
 def receiver_ahead(answer: Answer) -> timedelta:
-    """Say by how much the receiver's clock runs before ours, an hour at most: beyond that it is no clock to go by.
-
-    HTTP dates have no fraction, so up to two seconds are agreement.
-    """
-    ahead = (answer.receiver_clock or answer.came_at) - answer.came_at
-    return min(max(ahead, -_AN_HOUR), _AN_HOUR) if abs(ahead) > timedelta(seconds=2) else timedelta(0)
+    """Say by how much the receiver's clock runs before ours, an hour at most: beyond that it is no clock to plan by."""
+    return min(max(_ahead(answer), -_AN_HOUR), _AN_HOUR)
 
 
 def surely_since(at: datetime, answer: Answer) -> datetime:
-    """Give what an instant of ours was at the earliest by the receiver's clock, to compare its stamps with."""
-    return at + min(receiver_ahead(answer), timedelta(0))
+    """Give what an instant of ours was at the earliest by the receiver's clock, to compare its stamps with.
+
+    However far behind that clock is: what it stamped later than that may be newer, and a person's change is kept.
+    """
+    return at + min(_ahead(answer), timedelta(0))
+
+
+def _ahead(answer: Answer) -> timedelta:
+    # HTTP dates have no fraction, so up to two seconds are agreement.
+    ahead = (answer.receiver_clock or answer.came_at) - answer.came_at
+    return ahead if abs(ahead) > timedelta(seconds=2) else timedelta(0)
 
 
 def later(job: Job, error: BridgeError) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 2. One record for each obligation and revision; a new revision only where the last one did not stand.
 3. Nothing is sent again before the receiver was asked what became of it.
 4. What is accepted is what was true: no fault turns into zero, nil or an old figure.
-5. A person's newer change on the platform is never overwritten, nor by the same ledger's bridge counting again later.
+5. A person's newer change on the platform is never overwritten, nor by any bridge that counts again later.
 6. Nothing is sent outside the window while clocks are right.
 7. In the end every receipt is known to a ledger, nothing is left unresolved, and every ledger verifies.
 8. What a ledger shows as done is there, and what is not there it names as missed: nothing is missed silently.
@@ -269,12 +269,7 @@ class Judge:
         return None
 
     def _edits_stand(self, standing: Standing, month: Month, location: str, episodes: Sequence[Episode]) -> bool:
-        """Judge that what a person changed after the first count that was sent still stands when all is over.
-
-        A second bridge with a ledger of its own, which counts after the change, cannot know of the count before it.
-        """
-        if self.scene.ledgers > 1:
-            return True
+        """Judge that what a person changed after the first count that was sent still stands when all is over."""
         clocks = any(e.kind in ("clock-ahead", "clock-behind", *RECEIVER_CLOCK) for e in episodes)
         there = self.scene.receiver.store.sections(month.window.month, location, home.CARE_TYPE[location])
         values = {item: f["value"] for s in there.values() for item, f in s["items"].items()}

@@ -175,5 +175,11 @@ class Computer:
 
 
 def shared(bridge: Bridge) -> dict[str, Any]:
-    """Give what never changes between two starts: code lists, connectors, campaigns."""
-    return {name: getattr(bridge, name) for name in ("codes", "connectors", "campaigns")}
+    """Give what never changes between two starts, nor between two years: code lists, connectors, campaigns."""
+    sources = tuple((source.name, source.connector) for source in bridge.config.source)
+    if sources not in _LOADED:
+        _LOADED[sources] = {name: getattr(bridge, name) for name in ("codes", "connectors", "campaigns")}
+    return _LOADED[sources]
+
+
+_LOADED: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}  # read from files once in a process

@@ -137,11 +137,10 @@ class Wire(httpx.BaseTransport):
 
     def _deliver(self, request: httpx.Request, episode: Episode | None) -> Answered | None:
         levers = _levers(episode)
-        if levers:
-            self.scene.door.simulator("levers", levers)
+        self.scene.receiver.levers.set(levers)
         answer = self.scene.judge.arrives(request, self.scene.door.deliver)
         if levers:
-            self.scene.door.simulator("levers", [])
+            self.scene.receiver.levers.set([])
         if episode is not None and episode.kind == "schema" and answer is not None and answer.status < 300:
             answer = Answered(answer.status, {"Content-Type": "application/json"}, _renamed(answer.raw))
         return answer

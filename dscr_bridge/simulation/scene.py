@@ -75,8 +75,7 @@ class Scene:
         away = random.Random(f"{self.seed}/nobody")  # noqa: S311  (likewise)
         for month in self.months:
             episodes = weather.of_window(chance, month.window, month.planned, self.machines, self.kinds)
-            # Before its first window a bridge cannot know that it was missed: it was not in use yet.
-            if away.random() < 1 / 40 and month is not self.months[0]:
+            if away.random() < 1 / 40:
                 episodes = weather.off_for_all_of_it(away, month.window, self.machines)
             self._arrange(month, episodes, chance)
 

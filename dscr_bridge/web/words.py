@@ -82,6 +82,7 @@ HAPPENED: Mapping[str, str] = {
     "declaration_withdrawn": "A stated figure was withdrawn",
     "decided": "A decision",
     "decision_withdrawn": "A decision was withdrawn",
+    "in_use": "The bridge asked about this location for the first time",
     "anchored": "The heads of the chains were noted",
 }
 

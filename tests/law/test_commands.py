@@ -1,6 +1,7 @@
 """The statutory commands, as they are typed."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,6 @@ PROVIDER_OF_ROSE = 'id = "{}"'
 @pytest.fixture
 def typed(tmp_path: Path, capsys, monkeypatch):
     """Type a command in the place of the four synthetic homes, entered by hand; gives its exit code and what it said."""
-    from datetime import datetime
-
     monkeypatch.setenv("COLUMNS", "200")
     expected = homes.write_homes(tmp_path / "homes", datetime.fromisoformat(CLOCK))
     path = settings.write_settings(tmp_path, expected)
@@ -149,6 +148,19 @@ def test_nil_unchanged_and_correction_are_typed(typed):
     assert "correction" in (typed.folder / "data" / "receipts" / f"{ROSE}-care_home-2026-11-r3.json").read_text("utf-8")
     late = ("--late", "--by", PERSON, "--reason", "The rota was down", "--window", "2026-11")
     assert typed("submit", ROSE, "--yes", *late, "--correct", clock="2026-11-20T12:00:00Z")[0] == 43
+
+
+def test_an_entry_by_hand_of_a_closed_window_is_typed(typed):
+    after = "2026-11-20T12:00:00Z"
+    entered = ("confirm", ROSE, "--reference", "Saved 11:58", "--by", PERSON, "--at", "2026-11-20T11:58:00Z")
+    code, _, err = typed(*entered, "--window", "2026-11", clock=after)
+    assert code == 43 and "--late --reason" in err
+    assert typed(*entered, "--late", clock=after)[0] == 10  # no reason
+    code, out, _ = typed(*entered, "--late", "--reason", "The manager was ill", clock=after)
+    assert code == 0 and "No figures were counted for it here" in out
+    ledger = open_ledger(typed.folder / "data" / "ledger.sqlite", lambda: datetime.fromisoformat(after))
+    assert [(r.obligation.window, r.state) for r in ledger.obligations()] == [("2026-11", "on_record_late")]
+    ledger.close()
 
 
 def test_hold_pause_resume_and_override_are_typed(typed):

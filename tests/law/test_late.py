@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from law_stage import CLOSE, NOW, PERSON, ROSE
 
+from dscr_bridge import acting, deciding, evidence
 from dscr_bridge import bridge as flow
-from dscr_bridge import deciding, evidence
 from dscr_bridge.errors import ConfigError, WindowClosed
 from dscr_bridge.evidence.account import account, case_of
 from dscr_bridge.returns import CareType, LocationId, Obligation
@@ -71,6 +71,39 @@ def test_a_receiver_that_takes_nothing_late_leaves_it_missed_with_the_reason_kep
     assert here.state("2026-11")[0] in ("missed", "refused")
 
 
+def test_an_entry_by_hand_after_the_close_is_on_record_late_with_its_reason(stage, tmp_path):
+    """What a person typed in after the close could not be confirmed at all: its month stayed without a word of it."""
+    here = stage(at=NOW)
+    flow.run_due(here.bridge)
+    assert here.state("2026-11") == ("ready", "awaiting_confirmation")
+    here.at = CLOSE + timedelta(days=2)
+    flow.run_due(here.bridge)
+    given = {"by": PERSON, "reference": "SAVED 09:12", "entered_at": here.at - timedelta(hours=1)}
+    with pytest.raises(WindowClosed, match="does not count"):
+        acting.confirm(here.bridge, HOME, **given)
+    assert here.state("2026-11") == ("missed", "window_closed")
+    acting.confirm(here.bridge, HOME, **given, late=deciding.late(by=PERSON, reason=REASON))
+    assert here.state("2026-11") == ("on_record_late", None) and here.bridge.ledger.verify().sound
+    assert kinds(here)[-3:] == ["missed", "sent_late", "confirmed_by_hand"]
+    (path,) = (tmp_path / "data" / "receipts").glob("*.html")
+    page = path.read_text("utf-8")
+    assert "Entered by hand, after the close" in page and REASON in page and "read back" not in page.split("<h2>")[0]
+    found = account(case_of(here.bridge, HOME))
+    assert found["enforcement"]["missed_in_twelve_months"] == 1  # late does not comply
+    answers = [one["answer"] for one in found["answers"]]
+    assert "by the word of who entered it; after the window had closed" in answers[3] and REASON in answers[4]
+
+
+def test_an_entry_in_time_that_is_confirmed_after_the_close_is_no_late_one(stage):
+    here = stage(at=NOW)
+    flow.run_due(here.bridge)
+    here.at = CLOSE + timedelta(days=2)
+    flow.run_due(here.bridge)
+    late = deciding.late(by=PERSON, reason=REASON)
+    acting.confirm(here.bridge, HOME, by=PERSON, reference="SAVED 09:12", entered_at=NOW, late=late)
+    assert here.state("2026-11") == ("confirmed_by_hand", None) and "sent_late" not in kinds(here)
+
+
 def test_inside_the_window_nothing_is_late_and_nothing_is_recorded(stage):
     here = stage(sent=True, at=NOW)
     here.approved()
@@ -100,6 +133,17 @@ def test_a_computer_that_was_off_for_months_names_every_window_that_it_missed(st
     head = here.bridge.ledger.head(ROSE)
     flow.run_due(here.bridge)
     assert here.bridge.ledger.head(ROSE) == head
+
+
+def test_a_computer_that_is_off_for_its_whole_first_window_names_it(stage):
+    """It was in use since its first question; a window that was missed wholly before anything was counted had no word."""
+    here = stage(sent=True, at=datetime(2026, 11, 3, 9, tzinfo=UTC))
+    flow.run_due(here.bridge)
+    assert here.bridge.ledger.obligations() == () and here.bridge.ledger.begun()[ROSE] == here.at
+    here.at = CLOSE + timedelta(days=2)
+    here.bridge.looked_back.clear()  # another process
+    flow.run_due(here.bridge)
+    assert here.state("2026-11") == ("missed", "not_running")
 
 
 def test_what_was_under_way_when_a_computer_went_off_for_months_is_settled_when_it_is_back(stage):

@@ -111,6 +111,7 @@ def overwrite_a_person_s_edit() -> None:
     from dscr_bridge.submit.receiver_api import ReceiverApi
 
     compare.edited_since = lambda *_: []
+    compare.edited_after_another = lambda *_: []
     made = ReceiverApi.__init__
 
     def __init__(self: Any, *given: Any, **named: Any) -> None:
@@ -155,6 +156,13 @@ def count_again_over_an_edit() -> None:
     edited.stands_against = lambda *_: False
 
 
+def overwrite_what_was_changed_after_another() -> None:
+    """A bridge with a ledger of its own, which counts after a person's change, does not see that it followed a sending."""
+    from dscr_bridge.sending import compare
+
+    compare.edited_after_another = lambda *_: []
+
+
 def forget_a_window() -> None:
     """What fell due while the computer was off is not looked for when it runs again."""
     from dscr_bridge import agenda
@@ -163,7 +171,8 @@ def forget_a_window() -> None:
 
 
 BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull, overwrite_a_person_s_edit,
-        count_again_over_an_edit, forget_a_window, believe_the_page)  # fmt: skip
+        count_again_over_an_edit, overwrite_what_was_changed_after_another, forget_a_window,
+        believe_the_page)  # fmt: skip
 
 
 def main(

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import waitress
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
-from dscr_bridge import deciding
+from dscr_bridge import deciding, sending
 from dscr_bridge.ledger import ObligationRow
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.returns import CareType, LocationId, Obligation
@@ -196,7 +197,50 @@ def test_what_a_person_enters_before_the_first_send_is_never_overwritten(rose: H
     assert rose.standing("ch_beds_occupied") == 4 and rose.arrived() == []
 
 
+CLOSE = datetime(2026, 11, 17, tzinfo=UTC)
+AHEAD = timedelta(minutes=30)
+
+
+def test_a_receiver_whose_clock_runs_ahead_is_sent_to_before_its_own_close(rose: Here) -> None:
+    rose.at = CLOSE - timedelta(minutes=50)
+    rose.pull("receiver", "clock-offset", "--seconds", str(AHEAD.total_seconds()))
+    rose.pull("receiver", "maintenance", "--seconds", "1200", "--times", "1", "--match", "on=put")
+    flow.run_due(rose.bridge)
+    waits = rose.row()
+    # It asked for twenty minutes, which end exactly at its own close: that is no use, so it is asked again before.
+    assert waits.state == "retrying" and waits.next_at is not None and waits.next_at < CLOSE - AHEAD
+    row = rose.run()
+    assert row.state == "on_record" and rose.at < CLOSE - AHEAD and {s.in_window for s in row.sections} == {True}
+    assert {round((s.received_at - rose.at).total_seconds() / 60) for s in row.sections if s.received_at} == {30}
+    assert account_of(rose)["clock_offset_seconds"] == pytest.approx(1800, abs=2)
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_person_s_later_change_is_seen_whatever_the_receiver_s_clock_says(hours: int, rose: Here) -> None:
+    told = [{"kind": "clock-offset", "seconds": hours * 3600.0}]
+    assert httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=told).json()[0]["kind"] == "clock-offset"
+    (prepared,) = flow.prepare(rose.bridge, [rose.row().obligation])
+    rose.at += timedelta(minutes=1)
+    where = ["--window", "2026-11", "--location", ROSE, "--care-type", "care_home", "--section", "beds"]
+    sandbox(["edit", rose.urls["receiver"], *where, "ch_beds_occupied=4"])
+    assert flow.send(rose.bridge, prepared).reason == "edited_by_person"
+    assert rose.standing("ch_beds_occupied") == 4 and rose.arrived() == []
+
+
 # The care record
+
+
+@pytest.mark.parametrize("hours", ["-20", "20"])
+def test_a_care_record_whose_clock_is_off_gives_the_same_figures(hours: str, elm: Here, written: Any) -> None:
+    elm.pull("care-record", "clock-offset", "--seconds", str(int(hours) * 3600))
+    assert elm.run().state == "on_record"
+    require_right(elm, written)
+
+
+def account_of(here: Here) -> dict[str, Any]:
+    """Give what the receipt says."""
+    one = here.row().obligation
+    return sending.receipt_of(one, here.bridge.ledger, here.bridge.window_named(one.window), software="test")
 
 
 def test_a_care_record_that_drips_is_asked_again_later_and_counted_whole(elm: Here, written: Any) -> None:

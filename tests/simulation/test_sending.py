@@ -205,6 +205,43 @@ def test_the_same_figures_sent_by_another_ledger_are_adopted(send, checked, ledg
     other.close()
 
 
+@pytest.mark.parametrize("where", ["beds", "workforce"])
+def test_a_person_s_change_of_what_another_ledger_sent_is_held_however_new_our_figures_are(
+    send, checked, receiver, clock, tmp_path, where
+):
+    """A second bridge, which counted after the change, took it for one from before the first count and sent over it."""
+    send(checked())
+    clock.sleep(3600)
+    item = {"beds": "ch_beds_occupied", "workforce": "ch_staff_direct_care"}[where]
+    receiver.edit(PLACE, where, item, 7)
+    if where == "workforce":  # changed amid the first bridge's sending: nothing of this section had been sent yet
+        receiver.sections[PLACE][where]["revision"] = 0
+    clock.sleep(3600)
+    other, later = open_ledger(tmp_path / "other.db", clock.now), checked(occupied=4, as_at=clock.now())
+    held = send(later, ledger=other)
+    assert (held.state, held.reason) == (ObligationState.HELD, "edited_by_person")
+    assert receiver.sections[PLACE][where]["items"][item]["value"] == 7
+    (told,) = [e.body["differences"] for e in other.events("1-1000000001") if e.kind == Happened.HELD]
+    assert [(d["section"], d["item"], d["theirs"]) for d in told] == [(where, item, 7)]
+    assert send(later, ledger=other).state is ObligationState.ON_RECORD  # now a person knows, and sends it all the same
+    assert receiver.sections[PLACE][where]["items"][item]["value"] != 7
+    other.close()
+
+
+def test_a_person_s_change_from_before_another_ledger_counted_stands_in_nobody_s_way(
+    send, checked, receiver, clock, tmp_path
+):
+    receiver.edit(PLACE, "visiting", "ch_visiting_accommodated", "no")
+    clock.sleep(60)
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    receiver.fail("pass", "pass", "busy3600_before")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked(as_at=clock.now()), ledger=other)  # it stops before it has sent the section that was changed
+    other.close()
+    clock.sleep(3600)
+    assert send(checked(as_at=clock.now())).state is ObligationState.ON_RECORD
+
+
 def test_newer_figures_of_another_ledger_are_held_and_older_ones_replaced(send, checked, receiver, clock, tmp_path):
     send(checked())
     other = open_ledger(tmp_path / "other.db", clock.now)
