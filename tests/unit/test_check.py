@@ -11,7 +11,8 @@ import pytest
 import dscr_bridge
 from dscr_bridge import check, mapping
 from dscr_bridge.check import Checked, Decisions, Freshness
-from dscr_bridge.returns import CareType, Figure, Level, LocationId, Obligation, Problem, Return, State
+from dscr_bridge.returns import CareType, Figure, Kind, Level, LocationId, Obligation, Problem, Return, State
+from dscr_bridge.sending import return_document
 
 AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
 EDITION = mapping.edition_for(date(2026, 11, 8))
@@ -54,6 +55,24 @@ def test_a_good_return_passes_and_its_sections_stand_in_the_editions_order() -> 
     assert list(found.passed.sections) == ["beds", "workforce"]
     assert found.passed.sections["beds"] == ("ch_beds_max_capacity", "ch_beds_occupied", "ch_beds_vacant_reserved",
                                              "ch_beds_vacant_accepting")
+
+
+def test_what_the_ledger_kept_is_restored_as_it_was_checked() -> None:
+    said = Figure("ch_visiting_accommodated", State.DECLARED, "yes", source="Ann Example", said_at=AS_AT, grade="C")
+    verified = Decisions(verified=frozenset({"ch_visiting_accommodated"}))
+    passed = checked({"ch_visiting_accommodated": said}, decisions=verified).passed
+    assert passed is not None and passed.checked.figure("ch_visiting_accommodated").said_at == AS_AT
+    assert check.restored(return_document(passed)) == passed
+
+
+def test_a_checked_return_keeps_its_figures_when_it_is_given_as_unchanged_or_for_another_duty() -> None:
+    passed = checked().passed
+    assert passed is not None
+    same = check.unchanged(passed).checked
+    assert same.kind is Kind.UNCHANGED and same.figures == passed.checked.figures
+    duty = replace(passed.checked.obligation, window="2026-11-notice")
+    other = check.in_the_name_of(passed, duty).checked
+    assert (other.obligation, other.in_window, other.figures) == (duty, False, passed.checked.figures)
 
 
 def test_an_unconfirmed_item_is_left_out_until_verified_and_a_campaign_that_is_not_asked_always() -> None:

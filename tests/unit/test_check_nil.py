@@ -1,5 +1,6 @@
 """A nil return is sealed only on a closed reason, a named person and records that do not speak against it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +35,17 @@ def test_records_that_show_nobody_let_it_pass() -> None:
 def test_records_that_show_people_or_say_nothing_refuse_it(people: int | None, rule: str) -> None:
     found = check_nil(nil(), EDITION, evidence(people=people), load_nil())
     assert [p.rule for p in found.problems] == [rule] and found.passed is None
+
+
+def test_a_source_that_was_not_read_is_never_a_reason() -> None:
+    found = check_nil(nil(), EDITION, replace(evidence(), unread=("the rota",)), load_nil())
+    assert [p.rule for p in found.problems] == ["nil_on_unread_source"] and "the rota" in found.problems[0].message
+    assert found.passed is None
+
+
+def test_a_reason_that_asks_nothing_of_the_records_rests_on_the_person_alone() -> None:
+    found = check_nil(nil("no_duty"), EDITION, evidence(people=3), load_nil())
+    assert found.problems == () and found.passed is not None
 
 
 def test_nobody_is_not_a_name() -> None:

@@ -6,38 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from installed import ELM, RIVER, ROSE, Site
 from test_hostile_visitors import csrf, in_by_token
 
 from dscr_bridge.config import Config, Pages
-from dscr_bridge.privacy import RoomLabels, room_label
 
 ROOMS = Pages(port=0, bed_board="rooms")
 AN_ODD_ROOM = "Bungalow 98/B"  # nothing else looks like it
-
-
-@pytest.mark.parametrize("name", ["12", "12a", "G04", "Room 12", "Bed 3", "Flat 2/1", "Room 12, bed B", "Rm. 7", "12-B", AN_ODD_ROOM])
-def test_what_can_be_a_rooms_number_is_a_label(name: str) -> None:
-    assert room_label(f"  {name} ") == name
-
-
-@pytest.mark.parametrize("name", [
-    "Mrs Example's room", "Bluebell", "Smith 3", "Jo 5", "J.S. 12", "12 Jo", "1931", "1931-04-02", "03/04/31", "4857773456",
-    "485 777 3456", "QQ 12 34 56 C", "07700 900123", "Room", "Canary12345zq", "12\n13", "Room 12 (Jo)", "", None, 12, "١٢٣",
-])  # fmt: skip
-def test_what_could_name_a_person_is_none(name: object) -> None:
-    assert room_label(name) == ""
-
-
-@given(st.text())
-def test_a_label_has_no_word_but_those_of_rooms_and_no_long_number(name: str) -> None:
-    label = room_label(name)
-    words = set(re.findall(r"[A-Za-z]{2,}", label.casefold()))
-    assert words <= {"room", "rm", "bedroom", "bed", "flat", "apartment", "apt", "suite", "unit", "bungalow", "no", "lg", "ug"}
-    assert not re.search(r"\d{4}", label) and label.isprintable()
 
 
 def look(client: Any, location: str) -> Any:
@@ -143,11 +118,3 @@ def test_of_a_home_that_two_places_claim_to_be_no_room_is_shown(serve: Any, tmp_
     assert answer.status_code == 200 and board_of(answer) == {}
     page = answer.data.decode()
     assert "two places in the record carry this location&#39;s identifier" in page and "Room A1" not in page
-
-
-def test_labels_are_not_shown_by_chance_and_the_first_one_told_stays() -> None:
-    labels = RoomLabels()
-    for key, name in ((1, "Room 12"), (1, "Room 13"), (2, "Bluebell"), (None, "Room 14")):
-        labels.note(key, name)
-    assert (labels.of(1), labels.of(2), labels.of(None)) == ("Room 12", "", "")
-    assert "12" not in repr(labels)
