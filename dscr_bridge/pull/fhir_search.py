@@ -35,6 +35,7 @@ _LASTING = {"malformed": "its answers are not valid JSON.",
             "outcome": "it answers with an error instead of records.",
             "not_exported": "it does not export this type, and there is no search for it.",
             "not_what_it_says": "the file of its export holds other types than it says.",
+            "few_by_id": "asked by their ids for those that its other records name, it gives fewer than half of them.",
             "incomplete": "what it gave is not complete."}  # fmt: skip
 
 
@@ -88,11 +89,16 @@ class Reader:
             self._why["search_not_supported"] += 1
             self._ended.setdefault(resource, [])
             return
+        asked, before = 0, self._arrived[resource]
         try:
             for together in self._questions(step):
+                asked += sum(q.parameters.get("_id", "").count(",") + 1 for q in together)
                 # Asked at the same time, taken in their order: the first trouble ends the step.
                 for found in self._world.together(self._asked, together, self._source.limits.connections):
                     self._take(resource, found)
+            if step.ids_parameter == "_id" and 2 * (self._arrived[resource] - before) < asked:
+                # Its own records name them: without them nobody knows, for example, who has died.
+                self.end(resource, Reading.INCOMPLETE, "few_by_id")
         except Stopped as fault:
             self._stopped(step, fault)
         except ServerFault:

@@ -1,4 +1,4 @@
-"""One home on two FHIR servers of different authors and languages: the right figures on both, what a third party's client
+"""One home on FHIR servers of different authors and languages: the right figures on both, what a third party's client
 pulls is what we pull, and the conformance kit says of each server how it really behaves.
 """
 
@@ -6,12 +6,12 @@ import importlib.util
 import os
 import subprocess
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.peer
 AS_AT = datetime(2026, 11, 9, 12, 0, tzinfo=UTC)
 HOME = LocationId(homes.ELM_COURT)
 # What each server does otherwise than asked, as it was met: data that the connectors ship.
-PROFILES = {"sekmet": "sekmet-fhir", "medplum": "Medplum router"}
+PROFILES = {"sekmet": "sekmet-fhir", "medplum": "Medplum router", "fhirsnake": "fhirsnake"}
 SERVERS = {one["name"]: one for one in tomllib.loads((bundled.connectors() / "servers.toml").read_text("utf-8"))["server"]}
 MET = {name: (SERVERS[of]["grade"], set(SERVERS[of]["habits"])) for name, of in PROFILES.items()}
 
@@ -48,7 +48,9 @@ def _sibling(name: str) -> ModuleType:
     return module
 
 
-RESOURCES, SEKMET, MEDPLUM, SMART_FETCH = map(_sibling, ("resources", "sekmet", "medplum", "smart_fetch"))
+RESOURCES, SEKMET, MEDPLUM, FHIRSNAKE, SMART_FETCH = map(
+    _sibling, ("resources", "sekmet", "medplum", "fhirsnake", "smart_fetch")
+)
 
 
 def program(peer: ModuleType, scratch: Path) -> Path:
@@ -70,7 +72,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Expected:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, expected: Expected) -> Iterator[Callable[[str], str]]:
-    """Give the base address of one of the two servers, which holds the home's care record."""
+    """Give the base address of one of the servers, which holds the home's care record."""
     (record,) = [s.folder for s in expected.home(HOME).sources if s.served]
     bases: dict[str, str] = {}
     with ExitStack() as running:
@@ -82,6 +84,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, expected: Expected) -> Iter
                     there = program(SEKMET, scratch / "cache")
                     bases[name] = running.enter_context(SEKMET.running(there, scratch))
                     SEKMET.load(bases[name], RESOURCES.with_ids(record))
+                elif name == "fhirsnake":
+                    there = program(FHIRSNAKE, scratch / "cache")
+                    bases[name] = running.enter_context(FHIRSNAKE.running(there, record, scratch))
                 else:
                     there = program(MEDPLUM, scratch / "cache")
                     bases[name] = running.enter_context(MEDPLUM.running(there, record, scratch / "log"))
@@ -91,16 +96,17 @@ def served(tmp_path_factory: pytest.TempPathFactory, expected: Expected) -> Iter
 
 
 @pytest.fixture
-def bridge(tmp_path: Path, expected: Expected) -> Iterator[Callable[[str], Bridge]]:
-    """Open a bridge whose only source is a server."""
+def bridge(tmp_path: Path, expected: Expected) -> Iterator[Callable[..., Bridge]]:
+    """Open a bridge whose only source is a server, with the settings that its profile says."""
     home = expected.home(HOME)
     alone = replace(home, sources=tuple(s for s in home.sources if s.served))
     with ExitStack() as running:
 
-        def open_for(base: str) -> Bridge:
+        def open_for(base: str, said: Mapping[str, Any] = MappingProxyType({})) -> Bridge:
             path = settings.write_settings(tmp_path, replace(expected, homes=(alone,)), care_record_url=base)
             loaded = configuration.load(path)
-            open_to_all = loaded.source[0].model_copy(update={"auth": configuration.Auth()})
+            own = {**loaded.source[0].settings, **said}
+            open_to_all = loaded.source[0].model_copy(update={"auth": configuration.Auth(), "settings": own})
             return running.enter_context(opened(loaded.model_copy(update={"source": (open_to_all,)}), world_at(AS_AT)))
 
         yield open_for
@@ -109,13 +115,14 @@ def bridge(tmp_path: Path, expected: Expected) -> Iterator[Callable[[str], Bridg
 def test_a_profile_is_of_the_version_that_is_run() -> None:
     assert SEKMET.WANTED.partition("==")[2] == SERVERS["sekmet-fhir"]["version"]
     assert SERVERS["Medplum router"]["version"] == MEDPLUM.VERSION
+    assert FHIRSNAKE.WANTED.partition("==")[2] == SERVERS["fhirsnake"]["version"]
 
 
 @pytest.mark.parametrize("name", MET)
 def test_every_server_gives_the_figures_that_are_known_to_be_right(
-    name: str, served: Callable[[str], str], bridge: Callable[[str], Bridge], expected: Expected
+    name: str, served: Callable[[str], str], bridge: Callable[..., Bridge], expected: Expected
 ) -> None:
-    opened_bridge = bridge(served(name))
+    opened_bridge = bridge(served(name), SERVERS[PROFILES[name]]["settings"])
     (prepared,) = flow.prepare(opened_bridge, opened_bridge.obligations(opened_bridge.window()))
     known = expected.of(HOME, "care_home")
     counted = {f.item: f.value for f in prepared.figures.figures if f.value is not None}
@@ -125,14 +132,26 @@ def test_every_server_gives_the_figures_that_are_known_to_be_right(
 
 @pytest.mark.parametrize("name", MET)
 def test_the_kit_says_of_each_server_how_it_behaves(
-    name: str, served: Callable[[str], str], bridge: Callable[[str], Bridge]
+    name: str, served: Callable[[str], str], bridge: Callable[..., Bridge]
 ) -> None:
-    found = assess.assess(bridge(served(name)), "elm-court-record")
+    found = assess.assess(bridge(served(name), SERVERS[PROFILES[name]]["settings"]), "elm-court-record")
     grade, quirks = MET[name]
     assert (found.grade, {quirk.name for quirk in found.quirks}) == (grade, quirks)
     assert not found.faults and not found.unmapped
     current = {line.item for line in found.items if line.newest is not None}
-    assert "ch_beds_occupied" in current  # both say when a record changed
+    assert ("ch_beds_occupied" in current) == ("no_last_updated" not in quirks)
+
+
+def test_a_server_that_cannot_be_asked_by_ids_gives_a_named_error_and_no_number(
+    served: Callable[[str], str], bridge: Callable[..., Bridge], expected: Expected
+) -> None:
+    """It answered a question for fifty people with nobody, and somebody who had died counted as in bed."""
+    opened_bridge = bridge(served("fhirsnake"))
+    (prepared,) = flow.prepare(opened_bridge, opened_bridge.obligations(opened_bridge.window()))
+    known = expected.of(HOME, "care_home")
+    counted = {f.item: f.value for f in prepared.figures.figures if f.value is not None}
+    assert "ch_beds_occupied" not in counted and counted == {item: known[item] for item in counted}
+    assert any("asked by their ids" in failure.what for failure in prepared.told)
 
 
 @pytest.mark.parametrize("how", ["bulk", "crawl"] if os.environ.get("DSCR_DOSE") else ["bulk"])

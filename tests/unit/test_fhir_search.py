@@ -213,6 +213,13 @@ def test_a_grant_without_location_is_told_by_its_name(server: Server, lever: dic
     assert caught.value.what.endswith(", and without that nothing of ours is found.")
 
 
+def test_people_that_are_not_given_by_their_ids_make_the_reading_incomplete(server: Server) -> None:
+    """A server that cannot be asked by a list of ids answers with nobody; somebody who had died then counted as here."""
+    found = server.pull({"kind": "empty", "resource": "Patient"})
+    assert found.reading["person"] is Reading.INCOMPLETE and found.reading["stay"] is Reading.READ
+    assert any("asked by their ids" in refusal.what for refusal in found.refusals)
+
+
 def test_counting_what_arrived_does_not_walk_over_all_pages_after_each_page() -> None:
     """A thousand pages were counted a million times over: reading grew with the square of the pages."""
 
