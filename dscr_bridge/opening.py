@@ -16,7 +16,7 @@ from dscr_bridge.choosing import Way, turn
 from dscr_bridge.config import Calendar, Config, Location, Provider, Receiver, Source
 from dscr_bridge.due import planned_at
 from dscr_bridge.errors import ConfigError
-from dscr_bridge.ledger import open_ledger
+from dscr_bridge.ledger import look_into, open_ledger
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import LocationId, Obligation
 from dscr_bridge.sending import bodies_of
@@ -201,11 +201,16 @@ class Bridge:
 
 
 @contextmanager
-def opened(config: Config, world: World, watch: Callable[[Step], None] = _unwatched) -> Iterator[Bridge]:
-    """Open everything for a while and close it again.  Raises ConfigError, DefinitionError or LedgerBroken."""
+def opened(
+    config: Config, world: World, watch: Callable[[Step], None] = _unwatched, *, only_looks: bool = False
+) -> Iterator[Bridge]:
+    """Open everything for a while and close it again.  Raises ConfigError, DefinitionError or LedgerBroken.
+
+    `only_looks` is for a command that writes nothing: it starts sooner.
+    """
     refuse_a_simulated_clock_in_the_real_world(config, world)
     config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ledger = open_ledger(config.ledger_place(), world.now)
+    ledger = (look_into if only_looks else open_ledger)(config.ledger_place(), world.now)
     with ExitStack() as open_things:
         open_things.callback(ledger.close)
         channels: dict[str, Channel] = {}

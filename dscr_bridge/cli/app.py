@@ -104,12 +104,14 @@ def the_world() -> "World":
 
 
 @contextmanager
-def the_bridge(watch: "Callable[[Step], None] | None" = None) -> "Iterator[Bridge]":
-    """Open the bridge for one command."""
+def the_bridge(
+    watch: "Callable[[Step], None] | None" = None, *, only_looks: bool = False
+) -> "Iterator[Bridge]":
+    """Open the bridge for one command; one that `only_looks` starts sooner."""
     from dscr_bridge.opening import opened
 
     config = load_config()
-    with opened(config, the_world(), watch or (lambda _step: None)) as bridge:
+    with opened(config, the_world(), watch or (lambda _step: None), only_looks=only_looks) as bridge:
         yield bridge
 
 

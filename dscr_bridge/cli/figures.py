@@ -71,7 +71,7 @@ def preview(
     from dscr_bridge import bridge as flow
     from dscr_bridge import show
 
-    with the_bridge() as bridge:
+    with the_bridge(only_looks=True) as bridge:
         at = aware(as_at) if as_at else None
         seen = replace(bridge, world=replace(bridge.world, now=lambda: at)) if at else bridge
         with show.reading(seen) as watched:

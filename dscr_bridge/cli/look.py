@@ -17,7 +17,7 @@ def status(as_json: JsonOpt = False) -> None:
     from dscr_bridge import assurance, show, show_law
     from dscr_bridge.returns import instant
 
-    with the_bridge() as bridge:
+    with the_bridge(only_looks=True) as bridge:
         window, now = bridge.window(), bridge.world.now()
         rows = [(bridge.owing(o.location)[1].name, bridge.ledger.obligation(o)) for o in bridge.obligations(window)]
         if as_json:
@@ -51,7 +51,7 @@ def receipts(
     from dscr_bridge import show
     from dscr_bridge.cli.app import chosen
 
-    with the_bridge() as bridge:
+    with the_bridge(only_looks=True) as bridge:
         console = show.console()
         for one in chosen(bridge, location, None, month):
             row = bridge.ledger.obligation(one)

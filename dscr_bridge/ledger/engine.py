@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dscr_bridge.errors import ConfigError, LedgerBroken
 from dscr_bridge.ledger import migrate, schema
+from dscr_bridge.ledger.version import HEAD
 
 _BUSY_SECONDS = 30
 
@@ -56,7 +57,7 @@ def open_engine(where: Path | str, *, backed_up: bool = False) -> Engine:
         try:
             with engine.begin() as connection:
                 version = _made_or_found(connection)
-            if version != schema.HEAD:
+            if version != HEAD:
                 _bring_up_to_date(engine, path, version, backed_up)
         except BaseException:
             engine.dispose()
@@ -112,8 +113,8 @@ def _made_or_found(connection: Connection) -> str:
     version = migrate.version_of(connection)
     if version is None:
         schema.tables.create_all(connection)
-        connection.execute(insert(schema.revision), {"version_num": schema.HEAD})
-    return version or schema.HEAD
+        connection.execute(insert(schema.revision), {"version_num": HEAD})
+    return version or HEAD
 
 
 def _bring_up_to_date(engine: Engine, path: Path | None, version: str, backed_up: bool) -> None:

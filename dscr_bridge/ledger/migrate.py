@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 
 from dscr_bridge.errors import LedgerBroken
 from dscr_bridge.ledger import schema
+from dscr_bridge.ledger.version import HEAD
 
 
 def version_of(connection: Connection) -> str | None:
@@ -27,12 +28,12 @@ def version_of(connection: Connection) -> str | None:
 
 def is_older(version: str) -> bool:
     """Say whether a version can be brought up to date; a newer one, or one of a stranger, cannot."""
-    return version.isascii() and version.isdigit() and version < schema.HEAD
+    return version.isascii() and version.isdigit() and version < HEAD
 
 
 def back_up(path: Path, version: str) -> Path:
     """Copy an SQLite ledger whole beside itself, checked and durable.  Raises LedgerBroken when that fails."""
-    copy = path.with_name(f"{path.name}.before-{schema.HEAD}-from-{version}")
+    copy = path.with_name(f"{path.name}.before-{HEAD}-from-{version}")
     partial = copy.with_name(f"{copy.name}.part")
     try:
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -75,7 +76,7 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         lock(connection)
         version = version_of(connection)
-        if version == schema.HEAD:
+        if version == HEAD:
             return  # another process has done it while we waited
         schema.revision.create(connection, checkfirst=True)
         if connection.execute(select(schema.revision.c.version_num)).scalar() is None:

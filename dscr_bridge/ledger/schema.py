@@ -2,8 +2,6 @@
 
 from sqlalchemy import DDL, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, event
 
-HEAD = "0002"  # the newest of the migrations
-
 tables = MetaData()
 
 about = Table("about", tables, Column("key", String(40), primary_key=True), Column("value", Text, nullable=False))
