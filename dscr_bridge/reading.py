@@ -191,7 +191,8 @@ def decoding(bridge: Bridge, source: Source, keys: Keys, as_at: datetime) -> Dec
 
 def _allowed(bridge: Bridge, providers: Sequence[Provider]) -> frozenset[str]:
     """Give what a named person of every provider that a source serves has allowed to be read."""
-    each = [{d.key for d in bridge.ledger.decisions(f"provider:{one.id}", "reading_allowed")} for one in providers]
+    ids = dict.fromkeys(one.id for one in providers)  # a source may serve hundreds of locations of one provider
+    each = [{d.key for d in bridge.ledger.decisions(f"provider:{one}", "reading_allowed")} for one in ids]
     return frozenset(set.intersection(*each)) if each else frozenset()
 
 
