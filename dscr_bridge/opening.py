@@ -90,7 +90,8 @@ class Bridge:
     def connectors(self) -> Mapping[str, "Connector"]:
         """The connector of each source, by the source's name.  Raises DefinitionError or ConfigError."""
         # Many sources of one product are one connector: its file is read once.
-        loaded = {s.connector: connector.load(s.connector, national=self.codes) for s in self.config.source}
+        names = dict.fromkeys(source.connector for source in self.config.source)
+        loaded = {name: connector.load(name, national=self.codes) for name in names}
         return {s.name: loaded[s.connector].with_settings(s.settings) for s in self.config.source}
 
     @cached_property

@@ -18,8 +18,14 @@ _RETURNS = Gauge("dscr_fleet_returns", "Returns of this window by stage; told by
 _TURNS = Counter("dscr_fleet_turns", "Turns taken, by the stage that the return then had", ["stage"], registry=REGISTRY)
 _SECONDS = Histogram("dscr_fleet_turn_seconds", "How long a turn took, by the stage that the return then had",
                      ["stage"], registry=REGISTRY, buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300))
+_UNDER_WAY = Gauge("dscr_fleet_turns_under_way", "Turns that this worker has in hand", registry=REGISTRY)
 _FAILED = Counter("dscr_fleet_turns_failed", "Turns that failed, by the kind of error", ["error"], registry=REGISTRY)
 _GIVEN_BACK = Counter("dscr_fleet_jobs_given_back", "Jobs of dead workers given to others", registry=REGISTRY)
+
+
+def under_way(turns: int) -> None:
+    """Note how many turns this worker has in hand."""
+    _UNDER_WAY.set(turns)
 
 
 def took(stage: str, seconds: float) -> None:

@@ -97,6 +97,7 @@ class Worker:
         assert context.job.id is not None  # noqa: S101  (it was fetched)
         self._number = context.job.worker_id
         self._under_way.add(context.job.id)
+        metrics.under_way(len(self._under_way))
         began = time.monotonic()
         try:
             state = self._do(context.app, obligation)
@@ -111,6 +112,7 @@ class Worker:
             metrics.took(state, time.monotonic() - began)
         finally:
             self._under_way.discard(context.job.id)
+            metrics.under_way(len(self._under_way))
 
     def _do(self, app: "App", obligation: str) -> str:
         from procrastinate.exceptions import AlreadyEnqueued
