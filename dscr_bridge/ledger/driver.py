@@ -13,15 +13,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 Values = Mapping[str, Any]
+_Written = tuple[str, Sequence[str] | None, dict[str, Any]]
+_WRITTEN: dict[str, dict[Any, _Written]] = {}
 
 
 class Driver:
     """The statements as one dialect writes them."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Write them for a dialect; each when it is first run."""
+        """Write them for a dialect; each when it is first run by any ledger of this process."""
         self._dialect = dialect
-        self._written: dict[Any, tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
+        self._written = _WRITTEN.setdefault(f"{dialect.name}+{dialect.driver}", {})
 
     def run(self, connection: PoolProxiedConnection, statement: Any, values: Values | Sequence[Values]) -> int:
         """Run a statement, once or for each of several rows, and say how many rows it changed.  Raises DBAPIError."""
@@ -76,7 +78,7 @@ class Driver:
         except error_class as error:
             raise DBAPIError.instance(None, None, error, error_class, dialect=self._dialect) from None
 
-    def _words(self, statement: Any, values: Values) -> tuple[str, Sequence[str] | None, dict[str, Any]]:
+    def _words(self, statement: Any, values: Values) -> _Written:
         if statement not in self._written:
             # A plain insert names only the columns that it is given: the running number is the database's own.
             keys = list(values) if isinstance(statement, Insert) else None

@@ -21,18 +21,12 @@ from dscr_bridge.ledger.states import Event, Happened
 from dscr_bridge.returns import CareType, LocationId, Obligation, instant
 from dscr_bridge.simulation import home
 from dscr_bridge.simulation.calendar import Month
-from dscr_bridge.simulation.judge import (
-    BY_PERSON,
-    NO_CHANCE,
-    NOTICED,
-    VIOLATED,
-    Arrived,
-    Judge,
-    Sent,
-    Standing,
-)
+from dscr_bridge.simulation.chances import NOTICED
+from dscr_bridge.simulation.hands import BY_PERSON, NO_CHANCE, VIOLATED
+from dscr_bridge.simulation.judge import Judge
 from dscr_bridge.simulation.network import Answered
 from dscr_bridge.simulation.portal_keys import SCREEN_OF, figures
+from dscr_bridge.simulation.watching import Arrived, Sent, Standing
 from dscr_bridge.simulation.weather import EDIT_IN_BETWEEN, SCREENS, SOURCE, Episode
 
 if TYPE_CHECKING:

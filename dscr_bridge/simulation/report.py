@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dscr_bridge.simulation.judge import OUTCOMES
+from dscr_bridge.simulation.hands import OUTCOMES
 from dscr_bridge.simulation.weather import EDIT_IN_BETWEEN, HANDS, KINDS, OFF, SCREENS
 
 if TYPE_CHECKING:

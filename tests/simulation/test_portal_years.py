@@ -18,7 +18,7 @@ import pytest
 
 from dscr_bridge.sandbox import portal
 from dscr_bridge.simulation import Report, live_a_year
-from dscr_bridge.simulation.judge import BY_PERSON, ON_TIME
+from dscr_bridge.simulation.hands import BY_PERSON, ON_TIME
 from dscr_bridge.simulation.weather import SCREENS
 from dscr_bridge.submit.portal.browser import Browser, NoAnswer
 from dscr_bridge.world import World

@@ -1,58 +1,34 @@
-"""Simulated years in which much goes wrong end without one broken promise, and planted bugs are caught.
+"""Simulated years: a person carries the figures, a seed gives the same run again, and planted bugs are caught.
 
-Ten years by default, 1,000 with DSCR_DOSE=full; bugs are planted only with DSCR_DOSE.  A year
-that fails is lived again, and looked into, with `dscr-bridge simulate --seed 20261127 --only NUMBER`.
+The years over the interface are in the files beside this one; bugs are planted only with DSCR_DOSE.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from years import LONG, SEED
 
-from dscr_bridge.simulation import Ended, Report, live_a_year
-from dscr_bridge.simulation.judge import ON_RECORD, ON_TIME
+from dscr_bridge.simulation import Report, live_a_year
+from dscr_bridge.simulation.hands import ON_TIME
 
-SEED = 20261127
-YEARS = {"full": 1000}.get(os.environ.get("DSCR_DOSE", ""), 10)
 HERE = Path(__file__).parent
 
 # A bug, and the year that catches it: found once by living one year after the other from 0 on.
 CAUGHT = {
     "send_twice": 3, "lost_receipt": 0, "missed_catch_up": 1, "time_zone_slip": 0, "nil_from_an_empty_pull": 0,
     "overwrite_a_person_s_edit": 4, "count_again_over_an_edit": 4, "forget_a_window": 5,
+    "overwrite_what_was_changed_after_another": 32,
 }  # fmt: skip
 CAUGHT_BY_HAND = {"missed_catch_up": 1, "nil_from_an_empty_pull": 0}
 PLANTED_SEED = 7
 # Years in which a person carries the figures, for each way.
 BY_PERSON = {"full": 100, "ci": 5}.get(os.environ.get("DSCR_DOSE", ""), 1)
 
-pytestmark = pytest.mark.timeout(20_000)
-
-
-def years(numbers: range) -> Iterator[Ended]:
-    """Live these years, in as many processes as there are cores when there are many."""
-    seeds = [f"{SEED}/{n}" for n in numbers]
-    if len(seeds) <= 10:
-        yield from map(live_a_year, seeds)
-        return
-    with ProcessPoolExecutor(os.cpu_count()) as processes:
-        yield from processes.map(live_a_year, seeds, chunksize=5)
-
-
-def test_years_of_faults_end_without_a_broken_promise() -> None:
-    report = Report(SEED)
-    for ended in years(range(YEARS)):
-        report.add(ended)
-        assert not ended.violations, f"year {ended.seed}: {ended.violations}"
-    sys.stdout.write(f"{report.as_markdown()}\n{report.digest}\n")
-    done = report.windows[ON_TIME] + report.windows[ON_RECORD]
-    assert report.years == YEARS and done > YEARS * 10  # of twelve windows, or of twice as many
-    assert len({kind for kind, _ in report.tally}) >= min(25, YEARS // 2)  # that it was not calm
+pytestmark = LONG
 
 
 @pytest.mark.parametrize("channel", ["by-hand", "bulk-file"])
