@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -10,12 +11,14 @@ from portal_site import EDITION, ELM, START, WILLOWS, WINDOW, make_channel, make
 from dscr_bridge import sending
 from dscr_bridge.errors import AlreadyAccepted, ReceiverUnavailable, SubmissionRefused, SubmissionUnknown
 from dscr_bridge.ledger import ObligationState, open_ledger
-from dscr_bridge.returns import CareType, seal
+from dscr_bridge.returns import CareType, payloads, seal
 from dscr_bridge.sandbox import portal as simulated
 from dscr_bridge.sandbox.portal_pages import HEADER_COLOUR
+from dscr_bridge.submit import Superseded
 from dscr_bridge.submit.portal import Account, ScreenDiffers, load
 from dscr_bridge.submit.portal.browser import Browser
 from dscr_bridge.window import window_for
+from dscr_bridge.world import World
 
 USING = {"window": WINDOW, "owner": "test", "software": "dscr-bridge 0.1"}
 SHORT = ("workforce", "visiting")
@@ -96,6 +99,21 @@ def test_an_edit_within_the_minute_of_the_count_stops_before_save(site, ledger, 
     site.edit(ELM, "care-home", "workforce", {f"{e}{n}": "1" for e in "da" for n in range(3)}, at="2026-11-09T10:35:50Z")
     outcome = send(site, ledger, channel, make_checked(only=("workforce",), as_at=START.replace(second=55)))
     assert (outcome.state, outcome.reason) == (ObligationState.HELD, "edited_by_person")
+    assert site.saves() == []
+
+
+def test_an_edit_after_the_count_is_newer_although_our_clock_runs_ahead(site, alone, tmp_path):
+    """By our clock the figures were counted 40 minutes after the edit; by the platform's, before it."""
+    ahead = World(now=lambda: site.now() + timedelta(minutes=45), sleep=lambda _seconds: None, simulated=True)
+    checked = make_checked(only=("workforce",), as_at=START + timedelta(minutes=43))
+    (body,) = payloads(checked, "1-1000000001:care_home:2026-11:1", "dscr-bridge 0.1")
+    site.edit(ELM, "care-home", "workforce", {f"{e}{n}": "1" for e in "da" for n in range(3)}, at="2026-11-09T10:34:00Z")
+    other = make_channel(site, None, tmp_path, world=ahead)
+    try:
+        with pytest.raises(Superseded):
+            other.put(checked.checked.obligation, "1-1000000001:care_home:2026-11:1", body)
+    finally:
+        other.close()
     assert site.saves() == []
 
 

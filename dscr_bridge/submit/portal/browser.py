@@ -73,6 +73,7 @@ class Browser:
         self._beside: "Page | None" = None  # noqa: UP037
         self._asked_at: datetime | None = None
         self.clock: datetime | None = None  # of the platform, as its last answer said
+        self.ahead = timedelta(0)  # by how much that clock ran before ours when it was said
 
     def run(self, act: Callable[[], _T]) -> _T:
         """Do something in the browser's own thread and wait for it."""
@@ -259,7 +260,9 @@ class Browser:
         """Keep what the platform's clock says."""
         stated = response.headers.get("date") if response.request.is_navigation_request() else None
         with suppress(Exception):
-            self.clock = parsedate_to_datetime(stated) if stated else self.clock
+            if stated:
+                self.clock = parsedate_to_datetime(stated)
+                self.ahead = self.clock - self._world.now()
 
     def _start(self) -> "Page":
         try:

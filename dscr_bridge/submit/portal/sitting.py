@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from dscr_bridge.world import World
 
 _events = log.room("portal")
 _T = TypeVar("_T")
+_AN_HOUR = timedelta(hours=1)
 
 
 class Mode(StrEnum):
@@ -116,7 +117,9 @@ class Sitting:
     def _require_unedited(self, seen: Seen, planned: Plan, body: Mapping[str, Any], where: str) -> None:
         """Raise Superseded for figures that somebody saved after ours were counted."""
         last = self.visit.last_updated(seen, where)
-        as_at = datetime.fromisoformat(body["as_at"]).replace(second=0)  # pages show minutes
+        # Compared by the platform's clock; one that differs by more than an hour is none to go by.  Pages show minutes.
+        behind = max(min(self.browser.ahead, timedelta(0)), -_AN_HOUR)
+        as_at = (datetime.fromisoformat(body["as_at"]) + behind).replace(second=0, microsecond=0)
         if last is not None and last >= as_at and plan.to_fill(planned, seen):
             raise Superseded(
                 where, "somebody saved other figures on the platform after ours were counted.",
