@@ -11,6 +11,8 @@ from dscr_bridge.errors import BridgeError
 from dscr_bridge.fleet.desk import Desk
 from dscr_bridge.ledger import ObligationState
 from dscr_bridge.opening import Bridge
+from dscr_bridge.returns import Obligation
+from dscr_bridge.sending.ladder import SHORTEST
 
 _log = log.room("fleet")
 
@@ -39,6 +41,16 @@ def stages(desk: Desk) -> Mapping[str, int]:
         with suppress(BridgeError):
             counted.update(of_window(desk.bridge_of(customer)))
     return counted
+
+
+def take_turn(bridge: Bridge, one: Obligation) -> timedelta | None:
+    """Do what is due for one obligation; give how long it is until its next job, or None: the plan makes that later.
+
+    Raises BridgeError.
+    """
+    again = flow.run_one(bridge, one)
+    wait = None if again is None else max(again - bridge.world.now(), SHORTEST)
+    return wait if wait is not None and wait <= AHEAD else None
 
 
 def of_window(bridge: Bridge) -> Mapping[str, int]:

@@ -12,12 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dscr_bridge import bridge as flow
 from dscr_bridge import log
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.fleet import jobs, metrics, plan
 from dscr_bridge.fleet.desk import Desk, obligation_of
-from dscr_bridge.sending.ladder import SHORTEST
 
 if TYPE_CHECKING:
     from procrastinate import App, JobContext
@@ -122,9 +120,8 @@ class Worker:
         if customer is None:
             return "not_configured"
         bridge = self._desk.bridge_of(customer)
-        again = flow.run_one(bridge, one)
-        wait = None if again is None else max(again - bridge.world.now(), SHORTEST)
-        if wait is not None and wait <= plan.AHEAD:
+        wait = plan.take_turn(bridge, one)
+        if wait is not None:
             with suppress(AlreadyEnqueued):
                 app.job_manager.defer_job(jobs.job(obligation, wait))
         return bridge.ledger.obligation(one).state.value

@@ -1,7 +1,7 @@
 """One computer that runs the real daemon's question: its own clock, its disk, its crashes and its sleep."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,6 +67,7 @@ class Computer:
         self._chance = random.Random(f"{scene.seed}/computer {index}")  # noqa: S311  (repeatable on purpose)
         self._starts = 0
         self.began = scene.kernel.now
+        self.question: Callable[[Bridge], datetime] = flow.run_due  # what the daemon asks
 
     @property
     def kernel(self) -> Kernel:
@@ -135,7 +136,7 @@ class Computer:
         """Ask what is due exactly as the daemon does; it answers by this computer's clock."""
         self.asked += 1
         self.began = self.kernel.now
-        return daemon.wanted(lambda: flow.run_due(bridge), self.now)
+        return daemon.wanted(lambda: self.question(bridge), self.now)
 
     def _wait_for(self, wanted: datetime) -> None:
         """Leap to the moment that was named, or to the first one at which the daemon's next look finds a change.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dscr_bridge.opening import Bridge
 from dscr_bridge.simulation import home
 from dscr_bridge.simulation.calendar import Month
 from dscr_bridge.simulation.kernel import Kernel
@@ -18,6 +19,8 @@ from dscr_bridge.simulation.report import Report
 from dscr_bridge.simulation.scene import Scene
 
 _YEARS = range(2028, 2041)  # after the last campaign and before the tables of bank holidays end
+
+Question = Callable[[Bridge], datetime]  # does what is due, and gives the next moment worth asking
 
 
 @dataclass(frozen=True)
@@ -52,23 +55,28 @@ def one_year(number: int, seed: int, *, channel: str = "receiver-api", months: i
     return report
 
 
-def live_a_year(seed: str, *, channel: str = "receiver-api", months: int = 12) -> Ended:
+def live_a_year(
+    seed: str, *, channel: str = "receiver-api", months: int = 12, asking: Callable[[str], Question] | None = None
+) -> Ended:
     """Live the year of one seed, or its first months, in a folder of its own, which is removed.
 
     By the channels `by-hand` and `bulk-file` a simulated person carries the figures; by `portal` a real browser does.
+    `asking` makes, from the name of each computer, what takes the place of the daemon's question.
     """
     fast = Path("/dev/shm")  # noqa: S108  (memory, where there is such a place: it is written durably many times)
     folder = Path(tempfile.mkdtemp(prefix="dscr-simulation-", dir=fast if fast.is_dir() else None))
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # thousands of expected warnings
     try:
-        return _live(seed, folder, channel, months)
+        return _live(seed, folder, channel, months, asking)
     finally:
         logging.disable(disabled)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(seed: str, folder: Path, channel: str, count: int) -> Ended:
+def _live(
+    seed: str, folder: Path, channel: str, count: int, asking: Callable[[str], Question] | None
+) -> Ended:
     chance = random.Random(seed)  # noqa: S311  (repeatable on purpose)
     year = chance.choice(_YEARS)
     locations = chance.choice(
@@ -82,6 +90,9 @@ def _live(seed: str, folder: Path, channel: str, count: int) -> Ended:
     ends = datetime(year, count, 28, tzinfo=UTC)
     make = PortalScene if channel == "portal" else Scene
     scene = make(seed, folder, months, locations, ledgers, machines, kernel, ends, channel)
+    if asking is not None:
+        for computer in scene.computers:
+            computer.question = asking(f"{seed}/{computer.machine.name}")
     try:
         kernel.run([(c.machine, c.live) for c in scene.computers])
         digest = scene.judge.close()

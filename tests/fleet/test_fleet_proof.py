@@ -12,7 +12,7 @@ import supplier
 from dscr_bridge.ledger import SETTLED, open_ledger
 from dscr_bridge.world import World
 
-DOSES = {"full": (28_000, (2, 4))}
+DOSES = {"full": (28_000, (2, 4)), "ci": (60, (2,))}
 BRANCHES, TEAMS = DOSES.get(os.environ.get("DSCR_DOSE", ""), (16, (2,)))
 
 
