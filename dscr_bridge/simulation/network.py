@@ -110,7 +110,9 @@ class Wire(httpx.BaseTransport):
         self._pass_time(0.01, 0.4)
         # What is forgotten or stored otherwise is a lie about a section that is sent, not about one that is asked for.
         harmless = ("", "twice", "slow", *(("forget", "alter") if request.method == "GET" else ()))
-        judge.heard(who, request, answer, clean=kind in harmless)
+        # An answer that nothing is there names no submission: it cannot name the wrong one.
+        is_true = kind in harmless or (kind == "wrong-submission" and answer.status == 404)
+        judge.heard(who, request, answer, clean=is_true)
         return answer.response(request)
 
     def _struck(self) -> Episode | None:

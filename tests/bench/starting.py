@@ -147,6 +147,7 @@ def report(found: Sequence[Round]) -> list[str]:
     home, rest = middle(found, "again", "cpu"), middle(found, "idle", "cpu") / IDLE_SECONDS
     return [
         *rows, "",
+        "Modules are compiled beforehand, as those of an installed wheel are; a ledger is there.", "",
         f"- One home inside a running process, everything on: **{1000 * home:.0f} ms** of CPU "
         f"({1000 * middle(found, 'again', 'wall'):.0f} ms by the clock); the bar is 20, the goal 10.",
         f"- An idle daemon with its pages: **{middle(found, 'idle', 'peak_mb'):.0f} MB** and {100 * rest:.2f} % of a "
