@@ -72,13 +72,11 @@ def wall() -> Any:
     desk = the_desk()
     bricks = list(bricks_of(desk, me()))
     if len(bricks) == 1 and "q" not in request.args:
-        only = bricks[0]
-        one = {"location_id": only.location.id, "care_type": only.care_type.value}
-        return render_template("wall.html", **_countdown(desk), bricks=bricks, groups={}, one=one, **_of_page([], 1))
+        return render_template("wall.html", **_countdown(desk), only=bricks[0])
     groups = Counter(group for b in bricks for group, (_, states) in GROUPS.items() if b.state in states)
     chosen = _chosen(bricks)
     return render_template(
-        "wall.html", **_countdown(desk), groups=groups, group_words=GROUPS, sorts=SORTS, one=None, total=len(bricks),
+        "wall.html", **_countdown(desk), groups=groups, group_words=GROUPS, sorts=SORTS, only=None, total=len(bricks),
         providers=len({b.provider.id for b in bricks}), **_of_page(chosen, _number(request.args.get("page"))),
     )  # fmt: skip
 

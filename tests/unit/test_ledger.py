@@ -121,6 +121,23 @@ def test_nothing_is_prepared_while_the_outcome_is_unknown(ledger):
     assert [s.state for s in row.sections] == ["not_sent", "not_sent"]
 
 
+def test_a_location_is_in_use_from_the_first_time_on_and_that_is_noted_once(ledger, clock):
+    ledger.held(ELM, "held_by_person")
+    ledger.in_use([ELM.location, "1-1000000009"])
+    begun = ledger.begun()
+    clock.at += timedelta(days=40)
+    ledger.in_use([ELM.location, "1-1000000009"])
+    assert ledger.begun() == begun and set(begun) == {ELM.location, "1-1000000009"}
+    assert ledger.head(ELM.location)[0] == ledger.head("1-1000000009")[0] == 1
+
+
+def test_what_is_kept_can_be_asked_amid_what_is_written_together(ledger):
+    ledger.decide(ELM.location, "paused", ELM.location, by="Sam")
+    with ledger.together():
+        ledger.held(ELM, "held_by_person")
+        assert [d.kind for d in ledger.decisions(ELM.location)] == ["paused"]
+
+
 def test_waiting_holding_and_missing(ledger):
     later = START + timedelta(minutes=5)
     row = ledger.waiting(ELM, "source_unavailable", later)

@@ -101,6 +101,21 @@ def test_a_complaint_in_the_middle_is_told_in_the_words_of_the_ledger(path):
     glance.close()
 
 
+def test_where_the_glance_fails_and_the_ledger_does_not_the_ledger_answers(path):
+    glance = look_into(path, lambda: NOW)
+    before = glance.latest()
+    glance._connection.close()
+    assert glance.latest() == before and glance.head(HOMES[0])[0] > 0
+    assert glance.events(HOMES[0]) == glance.events(HOMES[0])  # asked twice, opened once
+    glance.close()
+
+
+def test_where_there_is_no_file_the_ledger_is_made(tmp_path):
+    ledger = look_into(tmp_path / "ledger.sqlite", lambda: NOW)
+    assert type(ledger) is not Glance and ledger.latest() == 0
+    ledger.close()
+
+
 def test_status_loads_no_sqlalchemy_where_there_is_a_ledger(path):
     ask = ("import sys; from datetime import datetime, UTC; from pathlib import Path; from dscr_bridge.ledger import look_into\n"
            f"look_into(Path({str(path)!r}), lambda: datetime.now(UTC)).standings('2026-01', '2026-12')\n"

@@ -10,7 +10,7 @@ import pytest
 from installed import ELM, NOW, RIVER, ROSE, WILLOWS, Site, a_year_behind, declared, served_site
 
 from dscr_bridge import bridge as flow
-from dscr_bridge.config import Pages
+from dscr_bridge.config import Pages, Provider
 
 HOME = f"/location/{ELM}/care_home"
 PAGES = {
@@ -84,6 +84,27 @@ def test_no_page_breaks_an_accessibility_rule_or_asks_for_anything_from_elsewher
     assert {name: found for name, found in wrong.items() if found} == {}
     assert [url for url in asked if not url.startswith(site.address)] == []
     assert complaints == []
+
+
+def test_whoever_answers_for_one_return_sees_where_it_stands_and_goes_to_it(browser: Any, axe: str, serve: Any) -> None:
+    """One home with one care type is the commonest provider of all."""
+    site = serve(Pages(port=0), lambda config: config.model_copy(update={"provider": (_of_one_home(config.provider[0]),)}))
+    flow.run_due(site.bridge)
+    context = browser.new_context(viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    sign_in(page, site)
+    assert judged(page, axe) == [] and page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.get_by_role("heading", name="Elm Court, care home").is_visible() and page.get_by_text("Next step:").is_visible()
+    look(page, "wall-of-one-320")
+    page.get_by_role("button", name="Go to the return").click()
+    page.wait_for_url(f"{site.address}{HOME}/")
+    page.goto(f"{site.address}/?q=elm")
+    assert page.get_by_role("link", name="Elm Court").is_visible()
+    context.close()
+
+
+def _of_one_home(provider: Provider) -> Provider:
+    return provider.model_copy(update={"location": tuple(one for one in provider.location if one.id == ELM)})
 
 
 def test_text_at_twice_its_size_still_fits(browser: Any, site: Site) -> None:
