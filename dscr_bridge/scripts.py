@@ -30,7 +30,8 @@ class Database(sqlite3.Connection):
 
     def empty(self, schema: str) -> None:
         """Forget every row of `main` or of `temp`; the tables stay."""
-        for (name,) in self.execute(f"SELECT name FROM {schema}.sqlite_schema WHERE type = 'table'").fetchall():  # noqa: S608
+        tables = f"SELECT name FROM {schema}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"  # noqa: S608
+        for (name,) in self.execute(tables).fetchall():
             self.execute(f'DELETE FROM {schema}."{name}"')  # noqa: S608  (names are this program's own)
 
 
@@ -78,12 +79,14 @@ class Script:
     fills: tuple[str, ...]
     tables: tuple[str, ...]
 
-    def make(self, db: Database) -> None:
-        """Make the tables, without rows, unless this database has them."""
-        if self.text not in db.made:
-            for statement in self.makes:
-                db.execute(statement)
-            db.made.add(self.text)
+    def make(self, db: Database) -> bool:
+        """Make the tables, without rows, unless this database has them; says whether it has made them now."""
+        if self.text in db.made:
+            return False
+        for statement in self.makes:
+            db.execute(statement)
+        db.made.add(self.text)
+        return True
 
     def empty(self, db: Database) -> None:
         """Forget the rows of its tables."""

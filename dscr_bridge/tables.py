@@ -318,7 +318,8 @@ def create_statement(table: Table, prefix: str = "") -> str:
     return f'CREATE TABLE "{prefix}{table.name}" ({columns})'
 
 
-# Persons are looked up by each of their records, by every definition that asks who somebody is.
+# Persons are looked up by each of their records and beds by their stay, by several definitions each: one index for all.
 _CANONICAL_SCRIPT = scripts.script("".join(
     [f"{create_statement(table)};\n" for table in CANONICAL.values()]
-    + ["CREATE INDEX person_by_key ON person (person_key, survivor_key);\n"]))
+    + ["CREATE INDEX person_by_key ON person (person_key, survivor_key);\n",
+       "CREATE INDEX stay_bed_by_stay ON stay_bed (stay_key);\n"]))

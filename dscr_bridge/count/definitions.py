@@ -41,9 +41,11 @@ def prepare(
         return
     param = _parameters(window, as_at, settings)
     definitions = script(_GIVEN.format(param=", ".join(param)) + mapping.definitions_sql())
-    definitions.make(db)
+    is_new = definitions.make(db)
     definitions.empty(db)
     _give(db, edition, param, asked)
+    if is_new:  # else SQLite takes it for a long table, and builds an index of every other that meets it
+        db.execute("ANALYZE temp.param")
     definitions.fill(db)
     _MADE[waist] = (question, db.total_changes)
     _TOLD.pop(waist, None)
