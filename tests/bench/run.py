@@ -61,11 +61,11 @@ DECODE = {
 
 
 LIMIT = (
-    "Where the time goes: the floor is looking at every byte; objects of the elements that views name take half of the "
-    "bar; keys and closed rows come on top. Two thirds of the whole is SQLite: about a hundred and thirty steps of joining "
-    "and defining, each of which reads and writes the rows of every home. The bar is not reached. What would bring it "
-    "nearer: fewer copies of a row on its way (a stay is written five times until it is counted), posts and places that "
-    "are joined once and not again for each question."
+    "Where the time goes: a little more than half of the whole is bytes to closed rows; joining them in Python and the "
+    "definitions, which stay SQL, share the rest. The floor is looking at every byte, and objects of the elements that "
+    "views name cost little more; what is made of them costs most: a row of every resource and a keyed hash of every "
+    "identifier. The bar is not reached: closed rows alone are above it. What would bring it nearer: letting a resource go "
+    "that can matter to no figure before its key is made, and definitions that sort by home once and not for every sum."
 )
 
 
