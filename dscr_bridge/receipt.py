@@ -41,6 +41,7 @@ STATES = {
     "ready": ("look", "Not sent yet", "The figures are ready. This page proves nothing yet."),
     "held": ("bad", "Held: a person must look", "The figures at the receiver and those of the bridge do not agree."),
 }  # fmt: skip
+_TAKEN = ("on_record", "on_record_late", "accepted", "confirmed_by_hand")
 _OTHER = ("bad", "Not finished", "This return is not on record. This page shows how far it came.")
 
 
@@ -90,6 +91,8 @@ def _panel(receipt: Mapping[str, Any]) -> str:
     if receipt["state"] == "on_record_late" and receipt["by_hand"]:
         headline = "Entered by hand, after the close"
         sentence = "A person typed the figures in after the window had closed. No receipt of the receiver is held."
+    if receipt["state"] in _TAKEN and (n := sum(x["reason"] == "unconfirmed" for x in receipt["left_out"])):
+        sentence += f" {n} {'question is' if n == 1 else 'questions are'} not in it: see Not sent."
     return f'<div class="panel {tone}"><strong>{text(headline)}</strong>{text(sentence)}</div>'
 
 

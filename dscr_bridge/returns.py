@@ -145,6 +145,12 @@ class CheckedReturn:
         if self._proof is not _made_by_check:
             raise TypeError("only dscr_bridge.check makes a CheckedReturn")
 
+    @property
+    def unverified(self) -> tuple[ItemId, ...]:
+        """The items that have a figure and are not sent, because nobody has compared their wording with the notice."""
+        wanting = {item for item, reason in self.left_out if reason == "unconfirmed"}
+        return tuple(f.item for f in self.checked.figures if f.item in wanting and f.value is not None)
+
 
 def seal(
     checked: Return,

@@ -236,6 +236,20 @@ def receipts(name: str, row: ObligationRow) -> RenderableType:
     return table
 
 
+def not_sent(count: int) -> Text:
+    """Say how many figures were counted and did not go, and what lets them go."""
+    said = "1 figure did not go: its question is" if count == 1 else f"{count} figures did not go: their questions are"
+    return Text(f"! {said} not sent before somebody has compared the wording with the live notice. Compare, then: "
+                'dscr-bridge edition verify ITEM --by "Your Name", and submit --correct', "yellow")  # fmt: skip
+
+
+def to_declare(name: str, ret: Return) -> Iterator[Text]:
+    """Give the commands that state what no system knows and nobody has said yet."""
+    for figure in ret.figures:
+        if figure.reason == "not_declared":
+            yield Text(f'· Only a person can say it: dscr-bridge declare "{name}" {figure.item} ANSWER --by "NAME"')
+
+
 def comparison(rows: Iterable[tuple[str, str, str | None, str, str]]) -> Table:
     """Show what stood in the fields of a screen and what was filled in; only what is not empty on both sides."""
     table = _plain("Section", "Item", "Stood there", "Filled in")

@@ -150,7 +150,16 @@ def closed_last(bridge: "Bridge") -> str | None:
 def tell(failure: "BridgeError") -> None:
     """Write the message of an expected failure to standard error."""
     sys.stderr.write(f"{failure}\n")
+    if options.practice is not None and isinstance(failure, unreachable()):
+        sys.stderr.write("Here the simulators have to run: dscr-bridge practice, in a second terminal.\n")
     frames(failure.__traceback__)
+
+
+def unreachable() -> tuple[type["BridgeError"], ...]:
+    """Give the failures that say that a system does not answer."""
+    from dscr_bridge.errors import ReceiverUnavailable, SourceUnavailable
+
+    return ReceiverUnavailable, SourceUnavailable
 
 
 def end_with(failures: "Iterable[BridgeError]") -> None:

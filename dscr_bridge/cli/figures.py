@@ -80,6 +80,9 @@ def preview(
             _write_fhir(bridge, prepared)
         for one in prepared if not as_fhir else ():
             _show(bridge, one, as_json)
+        for one in prepared if not as_fhir and not as_json else ():
+            for line in show.to_declare(bridge.owing(one.obligation.location)[1].name, one.figures):
+                show.console().print(line)
     end_with(_standing_in_the_way(prepared))
 
 
@@ -151,6 +154,8 @@ def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
         return
     name = bridge.owing(prepared.obligation.location)[1].name
     console.print(show.receipts(name, bridge.ledger.obligation(prepared.obligation)))
+    if prepared.passed is not None and (n := len(prepared.passed.unverified)):
+        console.print(show.not_sent(n))
 
 
 _HELD = {

@@ -58,12 +58,28 @@ def open_pages() -> None:
         except OSError:
             raise ConfigError("pages", "no pages were ever served from here.", "Nothing was opened.",
                               "Start them with `dscr-bridge serve` or `dscr-bridge run`.") from None  # fmt: skip
+        _require_answer(address)
         if bridge.config.pages is not None and bridge.config.pages.by_account:
             typer.echo(bridge.config.pages.public_url or address)
             return
         typer.echo(
             f"{address}/sign-in?token={links.entry(links.secret(bridge.config.data_folder), bridge.world.now())}"
         )
+
+
+def _require_answer(address: str) -> None:
+    """Refuse to send somebody to an address where nobody answers.  Raises ConfigError."""
+    import socket
+    from urllib.parse import urlsplit
+
+    from dscr_bridge.errors import ConfigError
+
+    there = urlsplit(address)
+    try:
+        socket.create_connection((there.hostname or "127.0.0.1", there.port or 80), timeout=5).close()
+    except OSError:
+        raise ConfigError("pages", f"nothing answers at port {there.port}.", "Nothing was opened.",
+                          "Start them with `dscr-bridge serve` or `dscr-bridge run`.") from None  # fmt: skip
 
 
 @account_commands.command("add")

@@ -34,9 +34,9 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(
             str(path),
-            "there is no such file.",
+            f"there is no such file in {path.absolute().parent}.",
             "Nothing was read or sent.",
-            "Give the configuration with --config, or start from config.example.toml.",
+            "Change to the folder of the configuration, give it with --config, or make one: dscr-bridge init",
         ) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigError(

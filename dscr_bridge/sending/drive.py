@@ -1,5 +1,6 @@
 """Begin the sending of a return, or finish the one that is under way."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -66,10 +67,10 @@ def send(
     require_open(window, world.now(), obligation, late)
     with claimed(obligation, ledger, channel, world, window, owner, late) as job:
         row = ledger.obligation(obligation)
-        if under_way(row) and not _replaceable(row, checked, channel):
+        if under_way(row) and not _replaceable(row, checked, channel, ledger):
             return drive(job)
         if row.state in TAKEN:
-            _require_correction(row, checked, channel, correct)
+            _require_correction(row, checked, channel, ledger, correct)
             checked = replace(checked, checked=replace(checked.checked, kind=Kind.CORRECTION))
         return _begin(job, row, checked, software)
 
@@ -110,24 +111,35 @@ def under_way(row: ObligationRow) -> bool:
     return bool(row.sections) and (row.state in UNDER_WAY or row.state is ObligationState.ACCEPTED)
 
 
-def _replaceable(row: ObligationRow, checked: CheckedReturn, channel: Channel) -> bool:
+def _replaceable(row: ObligationRow, checked: CheckedReturn, channel: Channel, ledger: "Ledger") -> bool:
     """Say whether other figures, or another channel, may take the place: only while surely nothing has arrived."""
     nothing_arrived = all(s.state is SectionState.NOT_SENT for s in row.sections)
-    other = not _same_figures(row, checked) or row.channel != channel.name
+    other = not _says_the_same(row, checked, ledger) or row.channel != channel.name
     return row.state is ObligationState.RETRYING and nothing_arrived and other
 
 
-def _same_figures(row: ObligationRow, checked: CheckedReturn) -> bool:
-    return row.figures_sha256 == figures_sha256(checked.checked)
+def _says_the_same(row: ObligationRow, checked: CheckedReturn, ledger: "Ledger") -> bool:
+    """Say whether what would go is what went: the same figures, and the same questions answered with them."""
+    if row.figures_sha256 != figures_sha256(checked.checked):
+        return False
+    try:
+        went = json.loads(ledger.document(row.return_sha256 or ""))["sections"]
+    except KeyError:  # expunged, and so are its figures: their hash is all that is known
+        return True
+    return bool(went == {name: list(items) for name, items in checked.sections.items()})
 
 
-def _require_correction(row: ObligationRow, checked: CheckedReturn, channel: Channel, correct: bool) -> None:
-    if correct and channel.capabilities.correctable and not _same_figures(row, checked):
+def _require_correction(
+    row: ObligationRow, checked: CheckedReturn, channel: Channel, ledger: "Ledger", correct: bool
+) -> None:
+    same = _says_the_same(row, checked, ledger)
+    if correct and channel.capabilities.correctable and not same:
         return
-    same = "These figures were" if _same_figures(row, checked) else "Other figures of this window were"
     raise AlreadyAccepted(
-        row.obligation.id, f"{same[0].lower()}{same[1:]} accepted already.", "Nothing was sent again.",
-        "Nothing is left to do; `dscr-bridge submit --correct` puts changed figures in their place.",
+        row.obligation.id,
+        "these figures were accepted already." if same else "another return of this window was accepted already.",
+        "Nothing was sent again.",
+        "Nothing is left to do." if same else "To put what changed in its place: dscr-bridge submit --correct",
     )  # fmt: skip
 
 

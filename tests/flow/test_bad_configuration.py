@@ -55,8 +55,8 @@ def test_every_mistake_in_the_configuration_is_told_at_once(
 
 
 UNREADABLE = [
-    (None, "there is no such file.\nNothing was read or sent. Give the configuration with --config, or start from "
-           "config.example.toml."),
+    (None, "there is no such file in {folder}.\nNothing was read or sent. Change to the folder of the configuration, give it "
+           "with --config, or make one: dscr-bridge init"),
     (b"[receiver\nmode = 1", "this is not valid TOML at line 1, column 10.\nNothing was read or sent. Compare that line with "
                              "config.example.toml."),
     (b"\xff\xfe\x00", "the file cannot be read as text.\nNothing was read or sent. Check its permissions, and save it as UTF-8."),
@@ -73,7 +73,7 @@ def test_a_configuration_that_cannot_be_read_is_told(
     if content is not None:
         place.config.write_bytes(content)
     ran = place.run("status")
-    assert ran.message == f"{place.config}: {said}"
+    assert ran.message == f"{place.config}: {said.replace('{folder}', str(place.config.parent))}"
     assert (ran.code, ran.out) == (10, "")
 
 

@@ -148,8 +148,7 @@ def test_everything_is_sent_once_section_by_section_and_read_back(told: dict[str
 def test_a_second_submission_sends_nothing_and_says_so(told: dict[str, Any]) -> None:
     again = told["again"]
     assert (again.code, told["again: sent"]) == (44, told["submit: sent"])
-    said = ("these figures were accepted already.\nNothing was sent again. Nothing is left to do; `dscr-bridge submit --correct` puts "
-            "changed figures in their place.")  # fmt: skip
+    said = "these figures were accepted already.\nNothing was sent again. Nothing is left to do."
     assert again.message == "\n".join(f"{location}/{kind}/2026-11: {said}" for location, kind in RETURNS)
 
 
