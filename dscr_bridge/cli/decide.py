@@ -147,4 +147,5 @@ def verify_item(
             raise typer.BadParameter("write the day as 2026-11-09") from None
         seen = deciding.Seen(day, wording, tuple(answers or ()), period)
         made = deciding.verify_items(bridge, item, by=by, leave_out=leave_out, provider=provider, seen=seen)
-        show.console().print(f"{'Left out' if leave_out else 'Verified'}: {len({d.key for d in made})} items.")
+        n = len({d.key for d in made})
+        show.console().print(f"{'Left out' if leave_out else 'Verified'}: {n} item{'' if n == 1 else 's'}.")

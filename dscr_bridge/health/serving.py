@@ -81,7 +81,8 @@ def served(settings: Health, answer: Callable[[str], Answer]) -> Iterator[str]:
         server: Any = create_server(application(answer), host=settings.host, port=settings.port, threads=1, ident=None)
     except OSError:
         raise ConfigError("health", f"port {settings.port} is taken or not allowed.", "The bridge did not start.",
-                          "Set another port under [health].") from None  # fmt: skip
+                          "Perhaps a bridge runs already: dscr-bridge health. Else set another port "
+                          "under [health].") from None  # fmt: skip
     with threaded.running(server, "health"):
         _log.info("served")
         yield f"http://{settings.host}:{server.effective_port}"

@@ -58,7 +58,8 @@ def served(desk: Desk) -> Iterator[str]:
         )
     except OSError:
         raise ConfigError("pages", f"port {desk.settings.port} is taken or not allowed.", "The pages are not served.",
-                          "Set another port under [pages].") from None  # fmt: skip
+                          "Perhaps a bridge runs already: dscr-bridge health. Else set another port "
+                          "under [pages].") from None  # fmt: skip
     address = f"http://{_bracketed(desk.settings.host)}:{server.effective_port}"
     with threaded.running(server, "pages"):
         note_address(desk, address)
