@@ -113,9 +113,10 @@ def under_way(row: ObligationRow) -> bool:
 
 def _replaceable(row: ObligationRow, checked: CheckedReturn, channel: Channel, ledger: "Ledger") -> bool:
     """Say whether other figures, or another channel, may take the place: only while surely nothing has arrived."""
-    nothing_arrived = all(s.state is SectionState.NOT_SENT for s in row.sections)
-    other = not _says_the_same(row, checked, ledger) or row.channel != channel.name
-    return row.state is ObligationState.RETRYING and nothing_arrived and other
+    nothing_arrived = row.state is ObligationState.RETRYING and all(
+        s.state is SectionState.NOT_SENT for s in row.sections
+    )
+    return nothing_arrived and (row.channel != channel.name or not _says_the_same(row, checked, ledger))
 
 
 def _says_the_same(row: ObligationRow, checked: CheckedReturn, ledger: "Ledger") -> bool:

@@ -94,6 +94,21 @@ def test_changed_figures_go_out_as_a_correction_when_asked_for(send, checked, le
         send(checked(occupied=4, as_at=clock.at), correct=True)
 
 
+def test_a_question_that_was_verified_since_goes_out_as_a_correction_although_no_figure_changed(send, checked, ledger, receiver, clock):
+    whole = checked()
+    send(replace(whole, sections={name: items for name, items in whole.sections.items() if name != "visiting"}))
+    assert len(receiver.receipts) == 2
+    clock.at += timedelta(hours=1)
+    later = checked(as_at=clock.at)
+    with pytest.raises(AlreadyAccepted, match="another return of this window"):
+        send(later)
+    outcome = send(later, correct=True)
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 2)
+    assert set(receiver.sections[PLACE]) == set(whole.sections)
+    with pytest.raises(AlreadyAccepted, match="Nothing is left to do"):
+        send(later, correct=True)
+
+
 @pytest.mark.parametrize(
     "fault", ["drop", "drop_before", "html", "html_before", "garbled", "wrong_sha", "failed", "failed_before", "busy1"]
 )
