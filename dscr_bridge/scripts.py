@@ -27,6 +27,7 @@ class Database(sqlite3.Connection):
     """An in-memory database that knows which scripts have made their tables in it."""
 
     made: set[str]
+    half_made = False  # a script ended in the middle of making its tables: no other run can use them
 
     def empty(self, schema: str) -> None:
         """Forget every row of `main` or of `temp`; the tables stay."""
@@ -51,7 +52,7 @@ def borrow() -> Database:
 
 def give_back(db: Database, *, failed: bool = False) -> None:
     """Forget every row, and keep the database for the next run unless this one failed or made it large."""
-    if failed or db.in_transaction or len(_RESTING) >= _MOST_RESTING or _bytes_of(db) > _LARGEST_KEPT:
+    if failed or db.half_made or db.in_transaction or len(_RESTING) >= _MOST_RESTING or _bytes_of(db) > _LARGEST_KEPT:
         db.close()
         return
     db.empty("temp")
@@ -83,8 +84,10 @@ class Script:
         """Make the tables, without rows, unless this database has them; says whether it has made them now."""
         if self.text in db.made:
             return False
+        db.half_made = True
         for statement in self.makes:
             db.execute(statement)
+        db.half_made = False
         db.made.add(self.text)
         return True
 

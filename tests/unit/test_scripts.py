@@ -55,7 +55,7 @@ def test_two_runs_at_once_never_share_a_database() -> None:
         assert one.connection is not other.connection
 
 
-@pytest.mark.parametrize("why", ["failed", "large", "in the middle"])
+@pytest.mark.parametrize("why", ["failed", "large", "in the middle", "half made"])
 def test_a_database_that_failed_or_grew_large_is_let_go_of(why: str) -> None:
     waist = Waist()
     used = waist.connection
@@ -63,6 +63,9 @@ def test_a_database_that_failed_or_grew_large_is_let_go_of(why: str) -> None:
         waist.add("location", [(f"1-{'0' * 4000}{n}", "care_home") for n in range(3000)])
     if why == "in the middle":
         used.execute("BEGIN")
+    if why == "half made":
+        with pytest.raises(sqlite3.OperationalError):
+            scripts.script("CREATE TEMP TABLE one (n);\nCREATE INDEX temp.nowhere ON nothing (n);\n").make(used)
     waist.close(failed=why == "failed")
     with pytest.raises(sqlite3.ProgrammingError):
         used.execute("SELECT 1")
