@@ -50,7 +50,7 @@ class Seen:
     figures: Return
     problems: tuple[Problem, ...]
     holding: tuple[Problem, ...]
-    going: frozenset[str]
+    left_out: Mapping[str, str]  # item -> why it does not go although the return may; empty while nothing goes
     can_go: bool
     counted: Prepared | None  # none: from the ledger
 
@@ -83,17 +83,16 @@ class Desk:
         """Give the figures of a return: the newest count if there is one, else what the ledger keeps, else nothing."""
         counted = self.latest.of(obligation)
         if counted is not None and (row.as_at is None or counted.figures.as_at >= row.as_at):
-            sections = counted.passed.sections if counted.passed else {}
-            going = frozenset(str(i) for items in sections.values() for i in items)
-            return Seen(counted.edition, counted.figures, counted.problems, counted.holding, going,
+            left_out = {str(item): reason for item, reason in counted.passed.left_out} if counted.passed else {}
+            return Seen(counted.edition, counted.figures, counted.problems, counted.holding, left_out,
                         counted.passed is not None, counted)  # fmt: skip
         document = self.document(row)
         if document is None:
             return None
         edition = mapping.edition_for(self.bridge.window_named(obligation.window).opens_on)
-        going = frozenset(i for items in document["sections"].values() for i in items)
+        left_out = {one["item"]: one["reason"] for one in document["left_out"]}
         problems = tuple(_problem(w) for w in document["warnings"])
-        return Seen(edition, _return(obligation, document), problems, (), going, True, None)
+        return Seen(edition, _return(obligation, document), problems, (), left_out, True, None)
 
     def document(self, row: ObligationRow) -> dict[str, Any] | None:
         """Give the return that the ledger keeps for a row, or nothing."""

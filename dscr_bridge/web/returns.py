@@ -258,7 +258,7 @@ def _sections(seen: Seen, obligation: Obligation, previous: Any) -> list[dict[st
     found = []
     for name in seen.edition.sections[obligation.care_type]:
         items = [i for i in seen.edition.items_for(obligation.care_type) if i.section == name]
-        rows = [(i, seen.figures.figure(i.id), str(i.id) in seen.going) for i in items]
+        rows = [(i, seen.figures.figure(i.id), seen.left_out.get(str(i.id), "")) for i in items]
         found.append({"name": name, "title": seen.edition.section_titles[name], "rows": rows})
     return found
 

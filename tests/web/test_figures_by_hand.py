@@ -8,7 +8,8 @@ import pytest
 from installed import ELM, NOW, Site, a_year_behind, declared
 from test_hostile_visitors import csrf, in_by_token
 
-from dscr_bridge.config import Pages
+from dscr_bridge import deciding
+from dscr_bridge.config import Config, Pages
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.returns import CareType
 from dscr_bridge.web import history
@@ -52,6 +53,31 @@ def test_a_figure_is_stated_with_its_last_day_and_by_whom_and_is_taken_back(serv
     assert client.post(f"{HOME}/item/ch_nothing/declare", data={"csrf": token, "value": "1"}).status_code == 404
     viewer = in_by_token(site, "viewer")
     assert "State this figure yourself" not in viewer.get(ITEM).data.decode()
+
+
+def counted(site: Site) -> str:
+    client = in_by_token(site)
+    client.post(f"{HOME}/count", data={"csrf": csrf(client.get("/"))})
+    return str(client.get(f"{HOME}/").data.decode())
+
+
+def test_what_does_not_go_is_told_with_its_own_reason(serve: Any) -> None:
+    site: Site = serve()
+    deciding.verify_items(site.bridge, "ch_absent_other_care", by="Sam Example", leave_out="Not on our screen", provider=None)
+    page = counted(site)
+    (told,) = re.findall(r"<strong>(\d+) figures will not go</strong>", page)
+    assert int(told) == page.count("Not sent: its wording was not verified") > 5
+    assert page.count("Not sent: a person left it out") == 1
+
+
+def test_where_nothing_goes_no_wording_is_blamed_for_it(serve: Any) -> None:
+    def without_rota(config: Config) -> Config:
+        (first, *others) = config.provider
+        homes = [one.model_copy(update={"sources": ("elm-court-record",)}) if one.id == ELM else one for one in first.location]
+        return config.model_copy(update={"provider": (first.model_copy(update={"location": tuple(homes)}), *others)})
+
+    page = counted(serve(None, without_rota))
+    assert "What stands in the way" in page and "will not go" not in page and "Not sent:" not in page
 
 
 def test_published_rates_stand_beside_ours_with_date_and_source(serve: Any, tmp_path: Path) -> None:
