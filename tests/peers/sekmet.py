@@ -2,11 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,11 +13,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import installing
+import loopback
 
 WANTED = "sekmet-fhir==0.1.1"
-_READY_SECONDS = 30.0
 _BATCH = 200
-_OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def installed(cache: Path) -> Path:
@@ -41,7 +37,7 @@ def running(program: Path, folder: Path, *, public: str = "", port: int = 0, log
 
     `public` is the address that it gives in links, where something stands in front of it.
     """
-    port = port or _free_port()
+    port = port or loopback.free_port()
     base = f"http://127.0.0.1:{port}/fhir"
     settings = {
         "base_url": public or base, "host": "127.0.0.1", "port": port, "data_dir": str(folder / "data"),
@@ -49,25 +45,9 @@ def running(program: Path, folder: Path, *, public: str = "", port: int = 0, log
         "log_inbound": False, "simulator": {"enabled": False}, "server_auth": login or {"types": ["none"]},
     }  # fmt: skip
     (folder / "settings.yaml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(program), "serve", "-c", "settings.yaml"],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "HOME": str(folder)},
-        )
-        try:
-            _wait_for(f"{base}/metadata", process)
-            yield base
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+    command = [str(program), "serve", "-c", "settings.yaml"]
+    with loopback.serving(command, folder, f"{base}/metadata", {**os.environ, "HOME": str(folder)}):
+        yield base
 
 
 def load(base: str, resources: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
@@ -89,25 +69,5 @@ def load(base: str, resources: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
 def _send(base: str, bundle: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json", "Prefer": "return=minimal"}
     request = urllib.request.Request(base, json.dumps(bundle).encode(), headers, method="POST")
-    with _OPEN.open(request, timeout=120) as answer:
+    with loopback.OPEN.open(request, timeout=120) as answer:
         return dict(json.load(answer))
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError("sekmet-fhir stopped before it answered")
-        try:
-            _OPEN.open(url, timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("sekmet-fhir does not answer")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
