@@ -107,15 +107,17 @@ class Judge(Hands):
         """Judge what a ledger says of every window that was lived through."""
         for month in self.scene.months:
             for location in self.scene.locations:
-                care_type = home.CARE_TYPE[location]
-                there = self.scene.receiver.store.sections(month.window.month, location, care_type)
-                whole = set(self.scene.sections(location)) <= there.keys()
-                one = Obligation(LocationId(location), CareType(care_type), month.window.month)
-                state = told.get(one)
+                one = Obligation(LocationId(location), CareType(home.CARE_TYPE[location]), month.window.month)
+                state, whole = told.get(one), self._is_whole(month, location)
                 if state in TAKEN and not whole:
                     self._violated(f"{one.id} is said to be {state}, and is not there")
                 if state not in TAKEN and not whole and state is not ObligationState.MISSED:
                     self._violated(f"{one.id} was missed, and the ledger says {state or 'nothing'}")
+
+    def _is_whole(self, month: Month, location: str) -> bool:
+        """Say whether every section of a return is there."""
+        there = self.scene.receiver.store.sections(month.window.month, location, home.CARE_TYPE[location])
+        return set(self.scene.sections(location)) <= there.keys()
 
     def _every_receipt_is_known(self, known: set[str]) -> None:
         for (window, location), _standing in self._returns.items():

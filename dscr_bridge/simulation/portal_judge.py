@@ -187,16 +187,8 @@ class PortalJudge(Judge):
     def _one_record(self, month: Month, location: str, standing: Standing) -> None:
         """Judged at each save."""
 
-    def _tells_what_is_so(self, told: Mapping[Obligation, ObligationState]) -> None:
-        for month in self.scene.months:
-            for location in self.scene.locations:
-                one = _obligation(location, month.window.month)
-                whole = None not in self._there(month, location).values()
-                state = told.get(one)
-                if state in TAKEN and not whole:
-                    self._violated(f"{one.id} is said to be {state}, and is not there")
-                if state not in TAKEN and not whole and state is not ObligationState.MISSED:
-                    self._violated(f"{one.id} was missed, and the ledger says {state or 'nothing'}")
+    def _is_whole(self, month: Month, location: str) -> bool:
+        return None not in self._there(month, location).values()
 
     def _every_receipt_is_known(self, known: set[str]) -> None:
         for month in self.scene.months:
