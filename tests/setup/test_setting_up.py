@@ -1,6 +1,7 @@
 """A new user is asked little, told at once what is wrong, and left with a configuration that explains itself."""
 
 import json
+import socket
 import stat
 import tomllib
 from pathlib import Path
@@ -98,6 +99,26 @@ def test_a_practice_clock_is_refused_where_an_address_is_not_the_sandbox(tmp_pat
     path.write_text(text.replace('environment = "simulator"', 'environment = "test"'))
     ended = run("--config", str(path), "status")
     assert isinstance(ended.exception, ConfigError) and "simulated clock" in str(ended.exception)
+
+
+def test_in_a_practice_folder_a_newcomer_is_told_what_is_forgotten(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run("init", str(tmp_path), "--practice")
+    capfd.readouterr()
+    looked = run("--config", str(tmp_path / "config.toml"), "preview")
+    told = looked.output + "".join(capfd.readouterr())
+    assert looked.exit_code != 0 and told.count("the simulators have to run: dscr-bridge practice, in a second terminal.") == 1
+    assert 'dscr-bridge declare "Elm Court" ch_visiting_accommodated ANSWER' in " ".join(told.split())
+
+
+def test_nobody_is_sent_to_pages_where_nobody_answers(tmp_path: Path) -> None:
+    run("init", str(tmp_path), "--practice")
+    noted = tmp_path / "data" / "pages" / "address"
+    noted.parent.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        noted.write_text(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert "/sign-in?token=" in run("--config", str(tmp_path / "config.toml"), "open").output
+    ended = run("--config", str(tmp_path / "config.toml"), "open")
+    assert isinstance(ended.exception, ConfigError) and "nothing answers at port" in str(ended.exception)
 
 
 OLD = """# the customer's own words

@@ -29,6 +29,12 @@ def plain(what: object) -> list[str]:
     return [line.rstrip() for line in console.export_text().splitlines() if line.strip()]
 
 
+def test_what_did_not_go_is_counted_in_words_that_say_what_lets_it_go() -> None:
+    one, many = (" ".join(plain(show.not_sent(n))) for n in (1, 14))
+    assert one.startswith("! 1 figure did not go: its question is") and many.startswith("! 14 figures did not go: their questions are")
+    assert "dscr-bridge edition verify ITEM" in one and "submit --correct" in many
+
+
 def test_every_state_has_a_sign_and_words_so_that_the_wall_reads_without_colours() -> None:
     lines = plain(show.standing([row(n, state) for n, state in enumerate(ObligationState)]))
     for n, state in enumerate(ObligationState):
