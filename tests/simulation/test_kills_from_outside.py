@@ -17,7 +17,7 @@ DOSE = {"full": 200}.get(os.environ.get("DSCR_DOSE", ""), 20)
 SECTIONS = 2  # of a care home: beds and workforce; nothing else of it is asked in this window
 
 pytestmark = [
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(60 * DOSE),
     pytest.mark.skipif(
         shutil.which("strace") is None and os.environ.get("DSCR_REQUIRE_PEERS") != "1",
         reason="KILLS FROM OUTSIDE NOT TESTED: strace is not installed",
