@@ -85,7 +85,7 @@ def record(
     Raises ConfigError where a file is there already or there is no browser, ReceiverUnavailable where the platform
     does not answer or the window is closed.
     """
-    from dscr_bridge.submit.portal import recorder
+    from dscr_bridge.submit.portal import proposed, recorder
     from dscr_bridge.submit.portal.browser import Browser, NoAnswer
     from dscr_bridge.submit.portal.visit import no_answer
 
@@ -101,7 +101,7 @@ def record(
                                               lambda what: browser.meanwhile(lambda: ask(what))))  # fmt: skip
         except NoAnswer:
             raise no_answer("portal record") from None
-    text = recorder.script_text(recording, edition, path.stem, title, bridge.world.now().date())
+    text = proposed.script_text(recording, edition, path.stem, title, bridge.world.now().date())
     paper.write_whole(path, text.encode())
     return text.count("[[screen.field]]")
 

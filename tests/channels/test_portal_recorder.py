@@ -10,7 +10,7 @@ from portal_site import ALL_SCREENS, EDITION, WILLOWS
 
 from dscr_bridge.returns import CareType
 from dscr_bridge.sandbox import portal as simulated
-from dscr_bridge.submit.portal import load, recorder
+from dscr_bridge.submit.portal import load, proposed, proposing, recorder
 from dscr_bridge.submit.portal.browser import Browser
 from dscr_bridge.submit.portal.seen import Control, Seen
 from dscr_bridge.world import World
@@ -103,7 +103,7 @@ def _save(browser):
 
 
 def test_the_table_for_the_simulated_portal_is_right_without_edits(shown, tmp_path):
-    text = recorder.script_text(shown, EDITION, "recorded", "Recorded", date(2026, 11, 22))
+    text = proposed.script_text(shown, EDITION, "recorded", "Recorded", date(2026, 11, 22))
     (path := tmp_path / "recorded.toml").write_text(text)
     script = load(str(path), EDITION)  # it can be used as it is
     found = {f.item: (f.group, f.label) for s in script.screen for f in s.field}
@@ -125,7 +125,7 @@ def test_what_was_not_shown_is_marked_and_the_script_cannot_be_used_unreviewed(s
     some = [(kind, seen) for kind, seen in shown.screens if "Packages" not in seen.heading]
     assert len(some) == len(shown.screens) - 1
     recording = replace(shown, saved=None, screens=some)
-    text = recorder.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
+    text = proposed.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
     assert "No field was found for: hc_poc_returned_users_nhs_la" in text and 'success = "?"' in text
     (path := tmp_path / "recorded.toml").write_text(text)
     with pytest.raises(Exception, match="fill it in from the screen"):
@@ -163,7 +163,7 @@ def test_whoever_shows_the_page_before_once_more_is_asked_again(site, alone):
         browser.run(lambda: recorder.walk(browser, recording, [], ask, patience_seconds=4.0))
     assert (recording.login.heading, recording.code.heading, recording.saved) == ("Log in", "Check your phone", None)
     assert asked[2] == f"{asked[1]} (the window still shows the page before)"
-    text = recorder.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
+    text = proposed.script_text(recording, EDITION, "recorded", "Recorded", date(2026, 11, 22))
     assert '[login.code]\npage = { title = "SIMULATED: Check your phone", heading = "Check your phone" }\n' \
            'field = "Security code"' in text and 'hosts = ["log-in.example"]' in text  # fmt: skip
 
@@ -178,10 +178,10 @@ OTHER_WORDS = {
 
 def test_other_words_are_matched_or_left_to_a_person_never_to_a_wrong_item():
     controls = tuple(Control("text", "", label, "") for label in OTHER_WORDS)
-    found, _ = recorder.proposals(CareType.CARE_HOME, Seen("Beds", "Your beds", controls=controls), EDITION)
+    found, _ = proposing.proposals(CareType.CARE_HOME, Seen("Beds", "Your beds", controls=controls), EDITION)
     assert found and all(OTHER_WORDS[p.label] == p.item.id for p in found)
 
 
 def test_a_screen_that_asks_nothing_of_ours_gets_no_fields():
     controls = (Control("text", "", "Favourite colour", ""), Control("textarea", "", "Comments", ""))
-    assert recorder.proposals(CareType.CARE_HOME, Seen("Other", "Other", controls=controls), EDITION)[0] == []
+    assert proposing.proposals(CareType.CARE_HOME, Seen("Other", "Other", controls=controls), EDITION)[0] == []
