@@ -23,7 +23,7 @@ from dscr_bridge.simulation.scene import SECTIONS, Scene
 from dscr_bridge.simulation.typist import Typist
 from dscr_bridge.simulation.weather import NETWORK, Episode
 from dscr_bridge.submit import Channel
-from dscr_bridge.submit.portal.browser import require_installed
+from dscr_bridge.submit.portal.launching import require_installed
 from dscr_bridge.world import World
 
 if TYPE_CHECKING:

@@ -3,15 +3,12 @@
 Nothing of a page is logged.  Playwright's errors quote pages and addresses: none of their text leaves this module.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -20,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.submit.portal.carried import Carrier
+from dscr_bridge.submit.portal.launching import launched
 from dscr_bridge.submit.portal.seen import Control, Seen, look_script, seen_from
 from dscr_bridge.world import World
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _REST = 0.3  # seconds for which a page has not changed
 _ROLES = {"textarea": "textbox", "text": "textbox", "select": "combobox"}
-_KNOWN = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
 
 class NoAnswer(Exception):
@@ -68,7 +65,7 @@ class Browser:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="portal")
         self._closing = Event()
         self._carrier = None if world.transport is None else Carrier(world.transport)
-        self._started: list[Any] = []
+        self._started = ExitStack()
         self._page: "Page | None" = None  # noqa: UP037  (the names are for type checking only)
         self._beside: "Page | None" = None  # noqa: UP037
         self._asked_at: datetime | None = None
@@ -129,9 +126,8 @@ class Browser:
 
     def stop(self) -> None:
         """End the browser and forget its session."""
-        while self._started:
-            with suppress(Exception):
-                self._started.pop()()
+        with suppress(Exception):
+            self._started.close()
         self._page = self._beside = None
 
     def open(self, path: str, known: Callable[[Seen], bool] = lambda _seen: True) -> Seen:
@@ -266,21 +262,11 @@ class Browser:
 
     def _start(self) -> "Page":
         try:
-            from playwright.sync_api import sync_playwright
-        except ImportError:
-            raise _no_browser("the package playwright is not installed.") from None
-        with _mapped(NoAnswer):
-            self._started.append((running := sync_playwright().start()).stop)
-        path = self._executable or _found()
-        try:
-            browser = running.chromium.launch(
-                headless=not self._headed, executable_path=path, chromium_sandbox=_can_sandbox(),
-                args=["--disable-background-networking", "--disable-sync", "--no-first-run"],
-            )  # fmt: skip
-        except Exception:  # noqa: BLE001  (Playwright's text names paths and arguments)
+            with _mapped(NoAnswer):
+                browser = launched(self._started, headed=self._headed, executable=self._executable)
+        except (ConfigError, NoAnswer):
             self.stop()
-            raise _no_browser("the browser did not start.") from None
-        self._started.append(browser.close)
+            raise
         with _mapped(NoAnswer):
             context = browser.new_context(locale="en-GB", timezone_id="Europe/London", accept_downloads=False,
                                           service_workers="block")  # fmt: skip
@@ -319,26 +305,3 @@ def _mapped(kind: type[Exception]) -> Iterator[None]:
         raise
     except Exception:  # noqa: BLE001  (Playwright's errors, and those of a driver that died)
         raise kind from None
-
-
-def require_installed() -> None:
-    """Raise ConfigError where there is no browser to start, before anything waits for one."""
-    if find_spec("playwright") is None:
-        raise _no_browser("the package playwright is not installed.")
-    if _found() is None:
-        raise _no_browser("there is no Chromium.")
-
-
-def _found() -> Path | None:
-    return next((Path(p) for p in map(shutil.which, _KNOWN) if p), None)
-
-
-def _can_sandbox() -> bool:
-    return not (hasattr(os, "geteuid") and os.geteuid() == 0)
-
-
-def _no_browser(what: str) -> ConfigError:
-    return ConfigError(
-        "The portal", what, "Nothing was sent.",
-        "Install `dscr-bridge[portal]` and a Chromium, or name one in receiver.portal.browser.",
-    )  # fmt: skip
