@@ -109,9 +109,11 @@ class Wire(httpx.BaseTransport):
             raise httpx.RemoteProtocolError("the connection was dropped", request=request)
         self._pass_time(0.01, 0.4)
         # What is forgotten or stored otherwise is a lie about a section that is sent, not about one that is asked for.
-        harmless = ("", "twice", "slow", *(("forget", "alter") if request.method == "GET" else ()))
-        # An answer that nothing is there names no submission: it cannot name the wrong one.
-        is_true = kind in harmless or (kind == "wrong-submission" and answer.status == 404)
+        # The fingerprint that is wrong is that of a receipt; in the account of a submission it is read nowhere.
+        of_a_question = ("forget", "alter", "wrong-sha") if request.method == "GET" else ()
+        harmless = ("", "twice", "slow", *of_a_question)
+        # The levers twist what tells of something; that nothing is there is told plainly, whatever else is untrue then.
+        is_true = kind in harmless or answer.status == 404
         judge.heard(who, request, answer, clean=is_true)
         return answer.response(request)
 
