@@ -18,6 +18,7 @@ from dscr_bridge.window import LONDON, Window
 OUTAGES = ("waiting", "not_begun", "not_sent", "unknown", "read_back_failed")
 SAID: Mapping[str, str] = {
     "intended": "The exact bytes were stored, and sending began",
+    "sends_again": "What had surely not arrived was sent again",
     "answered": "An answer came and was stored",
     "section_accepted": "Accepted by the receiver",
     "section_refused": "Refused by the receiver",

@@ -67,6 +67,12 @@ def _intended(row: ObligationRow, event: Event) -> ObligationRow:
     )  # fmt: skip
 
 
+def _sends_again(row: ObligationRow, event: Event) -> ObligationRow:
+    names = event.body["sections"]
+    sections = tuple(replace(s, state=SectionState.INTENDED) if s.section in names else s for s in row.sections)
+    return replace(row, state=ObligationState.SENDING, reason=None, sections=sections)
+
+
 def _handed_out(row: ObligationRow, event: Event) -> ObligationRow:
     if row.state in _BUSY and "corrects" not in event.body:  # the crib sheet is the way out beside a stuck sending
         return row
@@ -221,6 +227,7 @@ _STEPS: dict[Happened, Step] = {
     Happened.WAITING: _waiting,
     Happened.HELD: _held,
     Happened.INTENDED: _intended,
+    Happened.SENDS_AGAIN: _sends_again,
     Happened.ANSWERED: _answered,
     Happened.SECTION_ACCEPTED: _section_accepted,
     Happened.SECTION_REFUSED: _section_refused,

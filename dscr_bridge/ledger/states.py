@@ -51,6 +51,7 @@ class Happened(StrEnum):
     WAITING = "waiting"
     HELD = "held"
     INTENDED = "intended"                    # the bytes are durable; a request may follow
+    SENDS_AGAIN = "sends_again"              # what surely had not arrived: a request may follow
     ANSWERED = "answered"                    # an answer is stored, not yet understood
     SECTION_ACCEPTED = "section_accepted"
     SECTION_REFUSED = "section_refused"

@@ -61,6 +61,7 @@ class Job:
     owner: str
     late: bool
     fresh: bool = False  # this process wrote the intent: nothing can have gone yet
+    lost: bool = False  # a receipt of this sending was for what is not there
     held: bool = True  # the lease is still ours to give back
     until: datetime | None = None  # nobody else can have it before
     bodies: dict[str, bytes] = field(default_factory=dict)  # by hash, so that they are not read again and again

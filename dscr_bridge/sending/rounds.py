@@ -1,6 +1,8 @@
 """Send the sections of one return, resolve what is unknown, and read the whole back."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NoReturn
 
 from dscr_bridge import log
 from dscr_bridge.errors import (
@@ -29,13 +31,13 @@ from dscr_bridge.sending.job import (
     hold,
     later,
     outcome,
-    receiver_ahead,
     require_open,
     submission_id_of,
     surely_since,
     word,
 )
-from dscr_bridge.submit import Answer, SectionReceipt, Superseded
+from dscr_bridge.sending.looking import look_again, superseded
+from dscr_bridge.submit import Answer, SectionReceipt, Standing, Superseded
 
 _ROUNDS = 3                       # how often an unknown outcome is looked into before the ladder takes over
 _PAUSE_SECONDS = 2.0
@@ -61,35 +63,15 @@ def _round(job: Job) -> Outcome:
     if row.state is ObligationState.HELD:
         return outcome(row)
     left = [s for s in row.sections if s.state not in DONE]
-    if left and not fresh and (held := _look_again(job, row, left)) is not None:
-        return held
+    if left and not fresh:
+        row = look_again(job, row, left)
+        if row.state is ObligationState.HELD:
+            return outcome(row)
+        left = [s for s in row.sections if s.state not in DONE]
     for section in left:
         if (held := _send_section(job, row, section)) is not None:
             return held
     return _read_back(job)
-
-
-def _look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> Outcome | None:
-    """Look what stands there before sending what waited: a person may have typed the figures in meanwhile."""
-    which: dict[str, Any] = {"section": left[0].section}
-    try:
-        require_open(job.window, job.world.now(), job.obligation, job.late)
-        answer = job.channel.read_back(job.obligation)
-        standing = job.channel.read_standing(answer, job.obligation)
-    except ReceiverUnavailable as error:
-        which["not_begun"] = [s.section for s in left[1:]]
-        job.note((Happened.NOT_SENT, which | later(job, error), None))
-        raise
-    except (SubmissionRefused, WindowClosed) as error:
-        job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
-        raise
-    job.ahead = receiver_ahead(answer)
-    assert row.as_at is not None  # noqa: S101  (whatever has sections has one)
-    edited = compare.edited_since(standing, [body_of(job, s) for s in left], surely_since(row.as_at, answer))
-    if not edited:
-        return None
-    looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
-    return outcome(job.note(looked, (Happened.HELD, hold("edited_by_person", edited), None)))
 
 
 def _resolve(job: Job) -> ObligationRow:
@@ -152,7 +134,7 @@ def _send_section(job: Job, row: ObligationRow, section: SectionRow) -> Outcome 
         job.note((Happened.ANSWERED, which | answer_body(answer), answer.raw))
         receipt = job.channel.read_receipt(answer, submission_id_of(row), body)
     except Superseded:
-        return _superseded(job, row, [section, *rest])
+        return superseded(job, row, [s for s in (section, *rest) if s.state not in DONE])
     except (WindowClosed, SubmissionRefused) as error:
         job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
         _events.error("section_refused", **about(job), **which, error=word(error))
@@ -167,22 +149,6 @@ def _send_section(job: Job, row: ObligationRow, section: SectionRow) -> Outcome 
     return None
 
 
-def _superseded(job: Job, row: ObligationRow, left: list[SectionRow]) -> Outcome:
-    """Hold a return where something newer stands: a person's change with both values, else a later revision."""
-    later_revision: Note = (Happened.HELD, {"reason": "later_revision_on_record", "stops_sending": True}, None)
-    try:
-        answer = job.channel.read_back(job.obligation)
-        standing = job.channel.read_standing(answer, job.obligation)
-    except (ReceiverUnavailable, SubmissionRefused, WindowClosed):
-        return outcome(job.note(later_revision))
-    assert row.as_at is not None  # noqa: S101  (whatever has sections has one)
-    since = surely_since(row.as_at, answer).replace(second=0)  # a page's stamp may know minutes only
-    edited = compare.edited_since(standing, [body_of(job, s) for s in left if s.state not in DONE], since)
-    looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
-    by_person: Note = (Happened.HELD, hold("edited_by_person", edited), None)
-    return outcome(job.note(looked, by_person if edited else later_revision))
-
-
 def _read_back(job: Job) -> Outcome:
     """Read the whole return back; it is on record when every item stands there as sent, stamped in the window."""
     try:
@@ -190,18 +156,50 @@ def _read_back(job: Job) -> Outcome:
         standing = job.channel.read_standing(answer, job.obligation)
     except (ReceiverUnavailable, SubmissionRefused, WindowClosed) as error:
         return outcome(job.note((Happened.READ_BACK_FAILED, later(job, error), None)))
-    sections = job.ledger.obligation(job.obligation).sections
-    bodies = tuple(body_of(job, s) for s in sections)
+    before = job.ledger.obligation(job.obligation)
+    bodies = tuple(body_of(job, s) for s in before.sections)
     found = compare.differences(standing, bodies)
     looked: Note = (Happened.READ_BACK, answer_body(answer), answer.raw)
     if found:
-        by_person = any(standing[d.section].changed_by == "person" for d in found if d.section in standing)
-        held = hold("edited_by_person" if by_person else "differs_on_record", found)
+        assert before.as_at is not None  # noqa: S101  (whatever has sections has one)
+        since = surely_since(before.as_at, answer)
+        if lost := _not_kept(job, before, standing, {d.section for d in found}, since):
+            return _ask_again(job, looked, lost)
+        # A change from before our figures were counted is no reason: the receiver did not keep them.
+        edited = compare.edited_since(standing, bodies, since)
+        held = hold("edited_by_person" if edited else "differs_on_record", found)
         return outcome(job.note(looked, (Happened.HELD, held, None)))
     stamped = all(compare.in_window(standing[b.section], job.window) for b in bodies)
     row = job.note(looked, (Happened.RECORDED, {"in_window": stamped}, None), last=True)
     _events.info("recorded", **about(job), state=row.state.value)
     return outcome(row)
+
+
+def _not_kept(
+    job: Job, row: ObligationRow, standing: Mapping[str, Standing], differing: set[str], since: datetime
+) -> list[str]:
+    """Name the sections with a receipt in place of which nothing stands, or what is older than our figures.
+
+    Once for each sending: a receiver that loses them again is left to a person.
+    """
+    if job.lost or not job.channel.capabilities.idempotent:
+        return []
+    minute = since.replace(second=0, microsecond=0)  # a page's stamp may know minutes only
+
+    def is_older(there: Standing | None) -> bool:
+        return there is None or (there.submission_id != row.submission_id and there.last_updated < minute)
+
+    return [s.section for s in row.sections if s.section in differing and is_older(standing.get(s.section))]
+
+
+def _ask_again(job: Job, looked: Note, lost: list[str]) -> NoReturn:
+    """Take receipts for what is not there for no receipts: ask what became of it, and send what is not known there."""
+    job.lost = True
+    error = _still_unknown(job.obligation)
+    unknown = [(Happened.UNKNOWN, {"section": name, **later(job, error)}, None) for name in lost]
+    job.note(looked, *unknown)
+    _events.warning("receipt_without_record", **about(job))
+    raise error
 
 
 def _accepted(receipt: SectionReceipt) -> Note:

@@ -64,6 +64,7 @@ HAPPENED: Mapping[str, str] = {
     "waiting": "Waiting: a source did not answer",
     "held": "Held for a person",
     "intended": "The exact bytes were stored and sending began",
+    "sends_again": "What had not arrived is sent again",
     "answered": "An answer of the receiver was stored",
     "section_accepted": "A section was accepted",
     "section_refused": "A section was refused",

@@ -16,6 +16,7 @@ from dscr_bridge.errors import (
 )
 from dscr_bridge.ledger import ObligationState, open_ledger
 from dscr_bridge.ledger.states import Happened
+from dscr_bridge.returns import instant
 from dscr_bridge.window import window_for
 
 WINDOW = window_for(2026, 11)
@@ -50,6 +51,26 @@ class Careful:
 
     def __getattr__(self, name):
         return getattr(self.channel, name)
+
+
+class Died(BaseException):
+    """The process is dead."""
+
+
+class Dying:
+    """A channel in whose `put` the process dies, after a section has arrived for which the receiver was asked once."""
+
+    def __init__(self, channel, section):
+        self.channel, self.section = channel, section
+
+    def __getattr__(self, name):
+        return getattr(self.channel, name)
+
+    def put(self, obligation, submission_id, section):
+        answer = self.channel.put(obligation, submission_id, section)
+        if section.section == self.section:
+            raise Died
+        return answer
 
 
 def each_body_came_as_one(receiver):
@@ -268,6 +289,91 @@ def test_newer_figures_of_another_ledger_are_held_and_older_ones_replaced(send, 
     other.close()
 
 
+def begun_by_two(send, checked, ledger, receiver, clock, other, **ours):
+    """Let another ledger's bridge get stuck after its first section, and ours before its own first an hour later."""
+    receiver.fail("pass", "busy3600_before")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked(), ledger=other)
+    clock.sleep(3600)
+    receiver.fail("busy3600_before")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked(as_at=clock.at, **ours))
+    assert ledger.obligation(checked().checked.obligation).revision == 2
+
+
+def test_what_another_ledger_has_finished_meanwhile_is_not_sent_a_second_time(
+    send, resume, checked, ledger, receiver, clock, tmp_path
+):
+    """Only before its first section was it looked at what another had sent: what waited went all the same."""
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    begun_by_two(send, checked, ledger, receiver, clock, other)
+    assert send(checked(), ledger=other).state is ObligationState.ON_RECORD
+    clock.sleep(3600)
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert [s.reference for s in ledger.obligation(checked().checked.obligation).sections] == ["REF-1", "REF-2", "REF-3"]
+    assert len(receiver.receipts) == 3 and len(receiver.bodies) == 3
+    other.close()
+
+
+def test_other_figures_with_which_another_ledger_has_finished_meanwhile_are_shown_and_only_newer_ones_replace_them(
+    send, resume, checked, ledger, receiver, clock, tmp_path
+):
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    begun_by_two(send, checked, ledger, receiver, clock, other, occupied=5)
+    clock.sleep(60)
+    receiver.sections[PLACE]["beds"]["last_updated"] = instant(clock.at)  # the first section came late
+    assert send(checked(), ledger=other).state is ObligationState.ON_RECORD
+    held = resume(checked())
+    assert (held.state, held.reason) == (ObligationState.HELD, "sent_by_another_bridge")
+    (told,) = [e.body["differences"] for e in ledger.events("1-1000000001") if e.kind == Happened.HELD]
+    assert [d["item"] for d in told] == ["ch_beds_occupied"] and len(receiver.receipts) == 3
+    clock.sleep(3600)
+    assert send(checked(occupied=5, as_at=clock.at)).revision == 3
+    assert receiver.sections[PLACE]["beds"]["items"]["ch_beds_occupied"]["value"] == 5
+    other.close()
+
+
+def forgetful(receiver, times):
+    """Let the receiver give receipts for what it does not keep."""
+    original, left = receiver.put, [None] * times
+
+    def put(place, section, key, body):
+        before = receiver.sections.get(place, {}).get(section)
+        answer = original(place, section, key, body)
+        if left:
+            left.pop()
+            del receiver.receipts[key], receiver.sections[place][section]
+            receiver.sections[place] |= {section: before} if before else {}
+        return answer
+
+    receiver.put = put
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_was_not_kept_although_there_is_a_receipt_is_asked_about_and_sent_again_at_once(
+    edited, send, checked, ledger, receiver, clock
+):
+    """It waited an hour; and where a person had changed the section before, for that person, until the close."""
+    if edited:
+        receiver.edit(PLACE, "beds", "ch_beds_occupied", 7)
+        clock.sleep(3600)
+    forgetful(receiver, 2)
+    outcome = send(checked(as_at=clock.at))
+    assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 1)
+    assert clock.at < START + timedelta(hours=1, minutes=1) and each_body_came_as_one(receiver)
+    questions = [n for n, path in enumerate(receiver.asked) if path.startswith("/v1/submissions/")]
+    assert len(questions) == 1 and [len(b) for b in receiver.bodies.values()] == [2, 2, 1]
+
+
+def test_what_is_not_kept_a_second_time_is_left_to_a_person(send, checked, receiver, clock):
+    receiver.edit(PLACE, "beds", "ch_beds_occupied", 7)
+    clock.sleep(3600)
+    forgetful(receiver, 99)
+    outcome = send(checked(as_at=clock.at))
+    assert (outcome.state, outcome.reason) == (ObligationState.HELD, "differs_on_record")
+    assert all(len(bodies) == 2 for bodies in receiver.bodies.values())
+
+
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=23), timedelta(hours=-2)])
 def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
     ahead, send, checked, receiver, clock, tmp_path
@@ -417,6 +523,19 @@ def test_a_stored_answer_that_is_no_receipt_is_asked_about(send, resume, checked
     ledger.record(checked().checked.obligation, Happened.ANSWERED, answered, b"<html>Please log in</html>")
     assert resume(checked()).state is ObligationState.ON_RECORD
     assert all(len(b) == 1 for b in receiver.bodies.values())
+
+
+@pytest.mark.parametrize("section", ["beds", "workforce"])
+def test_what_was_known_as_not_sent_is_asked_about_after_a_death_amid_sending_it_again(
+    section, send, resume, checked, channel, receiver, clock
+):
+    """The ledger still said that it had surely not arrived, from before: it was sent again without asking."""
+    receiver.fail("drop_before")
+    with pytest.raises(Died):
+        send(checked(), channel=Dying(channel, section))
+    clock.sleep(300)
+    assert resume(checked()).state is ObligationState.ON_RECORD
+    assert all(len(bodies) == 1 for bodies in receiver.bodies.values()) and len(receiver.receipts) == 3
 
 
 def test_a_channel_that_could_make_a_second_record_is_left_to_a_person(send, checked, channel, receiver):
