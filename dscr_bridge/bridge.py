@@ -73,6 +73,7 @@ def send(
     if correct and not prepared.window.is_open(bridge.world.now()):
         raise WindowClosed(prepared.obligation.id, "a correction is taken inside the window only.", "Nothing was sent.",
                            "Write down what was wrong, and tell the Capacity Tracker support centre.")  # fmt: skip
+    require_left(bridge, prepared, late=late is not None, correct=correct)
     if late is not None and bridge.ledger.obligation(prepared.obligation).state not in TAKEN:
         record_late(bridge, prepared.obligation, late)
     if checked.checked.kind is not Kind.NIL and (stated := nil_stated(bridge, prepared.obligation)) is not None:
@@ -81,10 +82,31 @@ def send(
         bridge.ledger.decide(prepared.obligation.location, "return_approved", prepared.obligation.id, by=approved_by,
                              detail={"figures_sha256": figures_sha256(prepared.figures)},
                              obligation=prepared.obligation)  # fmt: skip
-    channel = bridge.channel_for(prepared.obligation)
-    if channel is None or (checked.checked.kind is Kind.NIL and not channel.capabilities.nil):
+    channel = _way_of(bridge, prepared)
+    if channel is None:
         return _hand_out(bridge, prepared, checked, late is not None, correct)
     return send_by(bridge, prepared, channel, late=late is not None, correct=correct)
+
+
+def require_left(bridge: Bridge, prepared: Prepared, *, late: bool = False, correct: bool = False) -> None:
+    """Raise WindowClosed or AlreadyAccepted where the ledger alone says that nothing may go; nothing is recorded.
+
+    A refused sending thus leaves no approval behind.  Raises what stands in the way of a return that is held, too.
+    """
+    checked, channel = prepared.required(), _way_of(bridge, prepared)
+    if channel is None:
+        sending.require_to_hand_out(checked, bridge.ledger, bridge.world, window=prepared.window, late=late,
+                                    correct=correct)  # fmt: skip
+    else:
+        sending.require_left(checked, bridge.ledger, channel, bridge.world, window=prepared.window, late=late,
+                             correct=correct)  # fmt: skip
+
+
+def _way_of(bridge: Bridge, prepared: Prepared) -> Channel | None:
+    """Give the way out whose turn it is; none where a person carries it."""
+    channel = bridge.channel_for(prepared.obligation)
+    nil = prepared.figures.kind is Kind.NIL
+    return None if channel is not None and nil and not channel.capabilities.nil else channel
 
 
 def send_by(

@@ -6,12 +6,12 @@ anything that came from a care record, a secret or the query of a URL: the parts
     BridgeError
     ├── ConfigError (10)            mend the configuration
     ├── DefinitionError (11)        mend a mapping, code list or connector file
-    ├── SourceUnavailable (20)      temporary: a source did not answer; the bridge tries again by itself
+    ├── SourceUnavailable (20)      temporary: a source did not answer; a running bridge tries again by itself
     ├── SourceRefused (21)          a source answered no: ask the supplier
     ├── RecordsUnreadable (22)      a source answered with something that cannot be read as records
     ├── IdentifierFound (23)        something that could name a person was about to leave: nothing left
     ├── ReturnHeld (30)             the figures need a person before they may be sent
-    ├── ReceiverUnavailable (40)    temporary: surely nothing was sent; the bridge tries again by itself
+    ├── ReceiverUnavailable (40)    temporary: surely nothing was sent; a running bridge tries again by itself
     ├── SubmissionUnknown (41)      temporary: nobody knows whether it arrived; the bridge asks before it sends again
     ├── SubmissionRefused (42)      the receiver refused the return: a person must act
     ├── WindowClosed (43)           the reporting window is not open

@@ -83,12 +83,12 @@ def fix_line(fix: Fix) -> str:
 def text_of(explained: FigureExplained) -> str:
     """Write an explanation for a terminal."""
     figure, ret = explained.figure, explained.prepared.figures
-    lines = [explained.meaning.text(), f"At {ret.obligation.location}, as at {_at(ret.as_at)}:"]
-    lines += [f"  Source     {f.source}, read {_at(f.read_at)}{_newest(f)}" for f in explained.sources]
+    head = f"{explained.meaning.item.title}: {_figure(figure)}"
+    lines = [head, f"At {ret.obligation.location}, as at {_at(ret.as_at)}. How it came about:"]
     lines += list(_steps(explained.funnel)) if explained.funnel else []
-    lines.append(f"  Figure     {_figure(figure)}")
+    lines += [f"  Source     {f.source}, read {_at(f.read_at)}{_newest(f)}" for f in explained.sources]
     lines += [f"  Check      {p.message}" for p in explained.problems]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "What it means:", "", explained.meaning.text()])
 
 
 def document_of(explained: FigureExplained) -> Mapping[str, object]:

@@ -6,12 +6,13 @@ A receipt never says more than is proved: arrived, accepted, or on record inside
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from dscr_bridge import paper
 from dscr_bridge.paper import in_words, listed, sentence, text
+from dscr_bridge.returns import several
 
 CARE_TYPES = {"care_home": "Care home", "home_care": "Home care"}
 KINDS = {"full": "Full return", "unchanged": "No change", "nil": "Nil return", "correction": "Correction"}
@@ -42,6 +43,7 @@ STATES = {
     "held": ("bad", "Held: a person must look", "The figures at the receiver and those of the bridge do not agree."),
 }  # fmt: skip
 _TAKEN = ("on_record", "on_record_late", "accepted", "confirmed_by_hand")
+_AGREE_SECONDS = 2
 _OTHER = ("bad", "Not finished", "This return is not on record. This page shows how far it came.")
 
 
@@ -91,7 +93,7 @@ def _panel(receipt: Mapping[str, Any]) -> str:
     if receipt["state"] == "on_record_late" and receipt["by_hand"]:
         headline = "Entered by hand, after the close"
         sentence = "A person typed the figures in after the window had closed. No receipt of the receiver is held."
-    if receipt["state"] in _TAKEN and (n := sum(x["reason"] == "unconfirmed" for x in receipt["left_out"])):
+    if receipt["state"] in _TAKEN and (n := sum(_waits_for_its_wording(x) for x in receipt["left_out"])):
         sentence += f" {n} {'question is' if n == 1 else 'questions are'} not in it: see Not sent."
     return f'<div class="panel {tone}"><strong>{text(headline)}</strong>{text(sentence)}</div>'
 
@@ -109,7 +111,7 @@ def _summary(receipt: Mapping[str, Any]) -> str:
         ("Reason", text(in_words(receipt.get("nil_reason") or ""))),
         ("Figures as at", _both(receipt["as_at"])),
         ("Sent", _both(receipt["sent"])),
-        ("Received, by the receiver's clock", _both(receipt["received"])),
+        ("Received, by the receiver's clock", _both(receipt["received"]) + text(_before_it_went(receipt))),
         ("Sent after the close by", text(late.get("by", ""))),
         ("Why it was late", text(late.get("reason", ""))),
         ("Entered by hand", _both(by_hand.get("entered"))),
@@ -182,13 +184,24 @@ def _left_out(receipt: Mapping[str, Any]) -> str:
     if not receipt["left_out"]:
         return ""
     rows = "".join(
-        f"<tr><th scope=\"row\">{_label(x)}</th><td>{text(LEFT_OUT[x['reason']])}</td>"
+        f"<tr><th scope=\"row\">{_label(x)}</th><td>{text(_why_not(x))}</td>"
         f"<td>{text(', '.join(filter(None, (x['by'], x['note']))) or 'The definitions')}</td></tr>"
         for x in receipt["left_out"]
     )
     head = '<th scope="col">Item</th><th scope="col" class="middle">Why</th>'
     head += '<th scope="col" class="middle">Decided by</th>'
     return f"<h2>Not sent</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _waits_for_its_wording(left_out: Mapping[str, Any]) -> bool:
+    return left_out["reason"] == "unconfirmed" and "state" not in left_out
+
+
+def _why_not(left_out: Mapping[str, Any]) -> str:
+    if left_out["reason"] != "unconfirmed" or _waits_for_its_wording(left_out):
+        return LEFT_OUT[left_out["reason"]]
+    why = f" ({left_out['state_reason'].replace('_', ' ')})" if left_out["state_reason"] else ""
+    return OBTAINED[left_out["state"]] + why
 
 
 def _warnings(receipt: Mapping[str, Any]) -> str:
@@ -220,7 +233,7 @@ def _proof(receipt: Mapping[str, Any]) -> str:
         ("Receiver's clock", "" if offset is None else text(_clock(offset))),
         *bodies,
         ("All figures", _hash(receipt["figures_sha256"])),
-        ("Ledger", text(f"{chain['events']} events in the chain of {chain['name']}, the last of them:")),
+        ("Ledger", text(f"{several(chain['events'], 'event')} in the chain of {chain['name']}, the last of them:")),
         ("Head of the chain", _hash(chain["head"])),
         *_signature(receipt.get("signature")),
     ])  # fmt: skip
@@ -234,10 +247,20 @@ def _signature(signature: Mapping[str, str] | None) -> list[tuple[str, str]]:
             ("Public key of the signature", _hash(signature["public_key"]))]  # fmt: skip
 
 
+def _before_it_went(receipt: Mapping[str, Any]) -> str:
+    """Say why something was received before it was sent: two clocks, each read to the second."""
+    sent, received, offset = receipt["sent"], receipt["received"], receipt["clock_offset_seconds"]
+    if not sent or not received or datetime.fromisoformat(received["utc"]) >= datetime.fromisoformat(sent["utc"]):
+        return ""
+    if offset is None or abs(offset) < _AGREE_SECONDS:
+        return "; earlier than Sent only because the two clocks, each read to the second, are not exactly the same"
+    return f"; earlier than Sent only because that clock is {_clock(offset)}"
+
+
 def _clock(offset: float) -> str:
     # HTTP dates have no fraction, so anything within a second or so is agreement.
-    if abs(offset) < 2:
-        return "agrees with ours"
+    if abs(offset) < _AGREE_SECONDS:
+        return f"agrees with ours to within {_AGREE_SECONDS} seconds, which is as finely as it can be read"
     return f"{abs(offset):g} seconds {'ahead of' if offset > 0 else 'behind'} ours"
 
 

@@ -218,6 +218,11 @@ def number(value: Any) -> Any:
     return value
 
 
+def several(n: int, what: str) -> str:
+    """Write a number of things, for example `1 page` or `1,200 pages`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def instant(at: datetime) -> str:
     """Write an aware instant as UTC text to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.mapping import Edition, Item
-from dscr_bridge.returns import CareType, CheckedReturn, Figure, Level, Problem, Return, State, number
+from dscr_bridge.returns import CareType, CheckedReturn, Figure, Level, Problem, Return, State, number, several
 from dscr_bridge.sending import Outcome
 from dscr_bridge.window import LONDON, Window
 
@@ -47,8 +48,8 @@ STANDING: Mapping[ObligationState, tuple[str, str]] = {  # a state in plain word
     ObligationState.READY: ("ready; waits for a person", "yellow"),
     ObligationState.HELD: ("held: a person must act on the figures", "red"),
     ObligationState.SENDING: ("being sent", "yellow"),
-    ObligationState.RETRYING: ("not sent yet; the bridge tries again", "yellow"),
-    ObligationState.UNKNOWN: ("outcome unknown; the bridge asks first", "yellow"),
+    ObligationState.RETRYING: ("not sent yet; to be tried again", "yellow"),
+    ObligationState.UNKNOWN: ("outcome unknown; the receiver is asked first", "yellow"),
     ObligationState.REFUSED: ("refused: a person must act", "red"),
     ObligationState.ACCEPTED: ("accepted; not read back yet", "green"),
     ObligationState.ON_RECORD: ("on record, read back", "green"),
@@ -64,9 +65,9 @@ STEP: Mapping[ObligationState, str] = {
     ObligationState.REFUSED: "see why: receipts",
     ObligationState.MISSED: "evidence; supply it late: submit --late, with the reason",
     ObligationState.ON_RECORD_LATE: "evidence, and write down why",
-    ObligationState.WAITING: "nothing yet: it asks the source again",
-    ObligationState.RETRYING: "nothing yet: it tries again",
-    ObligationState.UNKNOWN: "nothing yet: it asks the receiver",
+    ObligationState.WAITING: "keep `run` running: it asks the source again",
+    ObligationState.RETRYING: "keep `run` running: it tries again",
+    ObligationState.UNKNOWN: "keep `run` running: it asks the receiver",
 }
 _FOR_A_PERSON = frozenset({ObligationState.READY})
 _URGENCY = {"red": 0, "yellow": 1, "dim": 2, "green": 3}
@@ -76,6 +77,11 @@ SIGNS: Mapping[str, str] = {"red": "✗", "yellow": "…", "green": "✓", "dim"
 
 MARK: Mapping[Level, tuple[str, str]] = {
     Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.NOTE: ("·", "dim"),
+}  # fmt: skip
+
+
+_KEY: Mapping[Level, str] = {
+    Level.ERROR: "stops the return", Level.WARNING: "a person should look", Level.NOTE: "only to know",
 }  # fmt: skip
 
 
@@ -163,11 +169,12 @@ def value(figure: Figure) -> Text:
 
 def _how(figure: Figure, item: Item, goes: bool) -> Text:
     if figure.reason == "file_total":
-        return Text(f"stated as a total by {figure.source}")
-    line = Text(HOW[figure.state], "" if figure.value is not None else "dim")
-    if figure.value is not None and figure.source and figure.source != figure.state:
-        line.append(f" from {figure.source}")
-    if figure.reason and figure.state is not State.NOT_ASKED:
+        line = Text(f"stated as a total by {figure.source}")
+    else:
+        line = Text(HOW[figure.state], "" if figure.value is not None else "dim")
+        if figure.value is not None and figure.source and figure.source != figure.state:
+            line.append(f" from {figure.source}")
+    if figure.reason and figure.reason != "file_total" and figure.state is not State.NOT_ASKED:
         line.append(f" ({figure.reason.replace('_', ' ')})", "dim")
     if figure.counted_value is not None:
         line.append(f"; the records say {number(figure.counted_value)}", "yellow")
@@ -180,16 +187,21 @@ def _how(figure: Figure, item: Item, goes: bool) -> Text:
 
 def checks(problems: Sequence[Problem], rules: int) -> RenderableType:
     """Show what the rules say: what stops the return first, then what a person should look at."""
-    grave = [p for p in problems if p.level is not Level.NOTE]
+    broken = len({p.rule for p in problems if p.level is not Level.NOTE})
+    if not broken:
+        head = Text(f"✓ all {rules} rules hold", "green")
+    else:
+        head = Text(f"{rules - broken} of {rules} rules hold; {'this one does' if broken == 1 else 'these do'} not:")
     lines = [_problem(p) for p in sorted(problems, key=lambda p: list(Level).index(p.level))]
-    ok = Text(f"✓ {rules - len({p.rule for p in grave})} of {rules} rules hold", "green")
-    return Group(ok, *lines)
+    used = [f"{MARK[level][0]} {means}" for level, means in _KEY.items() if any(p.level is level for p in problems)]
+    key = [Text(f"({', '.join(used)}. More on one: dscr-bridge explain {problems[0].rule})", "dim")] if used else []
+    return Group(head, *lines, *key)
 
 
 def _problem(problem: Problem) -> Text:
     mark, colour = MARK[problem.level]
     who = f" For the {problem.fixed_by} to mend." if problem.fixed_by and problem.level is not Level.NOTE else ""
-    return Text(f"{mark} {problem.message}", colour).append(who, "dim")
+    return Text(f"{mark} {problem.rule}: {problem.message}", colour).append(who, "dim")
 
 
 def standing(rows: Iterable[tuple[str, ObligationRow]], paused: Collection[str] = ()) -> RenderableType:
@@ -236,6 +248,23 @@ def receipts(name: str, row: ObligationRow) -> RenderableType:
     return table
 
 
+def receipt_pages(on: Console, bridge: "Bridge", rows: Iterable[ObligationRow]) -> None:
+    """Name the files that are the receipts of returns, and how they get on paper; silent while there are none."""
+    from dscr_bridge import receipt
+
+    folder = bridge.config.data_folder / "receipts"
+    names = [receipt.name_of(o.location, o.care_type, o.window, row.revision) for row in rows for o in [row.obligation]]
+    pages_to_print(on, "Receipt", [page for name in names if (page := folder / f"{name}.html").is_file()])
+
+
+def pages_to_print(on: Console, what: str, pages: Sequence[Path]) -> None:
+    """Name files that are for paper, each on one line however long so that it can be copied, and how to print."""
+    for page in pages:
+        on.print(f"{what}: {page}", markup=False, soft_wrap=True)
+    if pages:
+        on.print(f"  To print {'it' if len(pages) == 1 else 'one'}, open the file in a browser, then Print (Ctrl+P).")
+
+
 def not_sent(count: int) -> Text:
     """Say how many figures were counted and did not go, and what lets them go."""
     said = "1 figure did not go: its question is" if count == 1 else f"{count} figures did not go: their questions are"
@@ -243,11 +272,20 @@ def not_sent(count: int) -> Text:
                 'dscr-bridge edition verify ITEM --by "Your Name", and submit --correct', "yellow")  # fmt: skip
 
 
-def to_declare(name: str, ret: Return) -> Iterator[Text]:
-    """Give the commands that state what no system knows and nobody has said yet."""
+def to_declare(name: str, ret: Return, edition: Edition) -> Iterator[Text]:
+    """Give the commands that state what no system knows and nobody has said yet, with what can be answered."""
     for figure in ret.figures:
         if figure.reason == "not_declared":
-            yield Text(f'· Only a person can say it: dscr-bridge declare "{name}" {figure.item} ANSWER --by "NAME"')
+            item = edition.item(figure.item)
+            yield Text(f'· Only a person can say it: dscr-bridge declare "{name}" {figure.item} ANSWER --by "NAME"\n'
+                       f"  {item.title}: ANSWER is {answers(item)}.")  # fmt: skip
+
+
+def answers(item: Item) -> str:
+    """Say what can be answered to a question."""
+    if item.options:
+        return f"one of {', '.join(item.options)}"
+    return "a whole number, 0 or more" if item.type == "count" else "a number, 0 or more"
 
 
 def comparison(rows: Iterable[tuple[str, str, str | None, str, str]]) -> Table:
@@ -265,7 +303,7 @@ def outcome(ended: Outcome) -> Text:
     """Say how sending ended."""
     words, colour = STANDING[ended.state]
     because = f" ({ended.reason.replace('_', ' ')})" if ended.reason else ""
-    again = f"; the bridge asks again at {local(ended.next_at)}" if ended.next_at else ""
+    again = f"; a running bridge (dscr-bridge run) asks again at {local(ended.next_at)}" if ended.next_at else ""
     return Text(f"{ended.obligation.id}: {words}{because}{again}", colour)
 
 
@@ -298,7 +336,8 @@ def reading(bridge: "Bridge") -> "Iterator[Bridge]":
 
 
 def _read_so_far(step: "Step") -> Text:
-    return Text(f"Reading {step.source}: {step.table_or_resource}, {step.received:,} records in {step.pages:,} pages")
+    return Text(f"Reading {step.source}: {step.table_or_resource}, {several(step.received, 'record')} in "
+                f"{several(step.pages, 'page')}")  # fmt: skip
 
 
 def console(stderr: bool = False) -> Console:

@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from dscr_bridge.cli.app import app, frames, tell
+from dscr_bridge.cli.app import app, frames, tell_all
 from dscr_bridge.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         every_command()(arguments)
     except BridgeError as expected:
-        tell(expected)
-        sys.exit(expected.exit_code)
+        sys.exit(tell_all([expected]))
     except Exception as unexpected:  # noqa: BLE001  (the text of an unforeseen exception may hold a record's values)
         sys.stderr.write(
             f"dscr-bridge: an unforeseen fault ({type(unexpected).__name__}) stopped this command.\n"

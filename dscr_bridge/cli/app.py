@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,10 +44,13 @@ class Options:
     config: Path = Path("config.toml")
     clock: datetime | None = None
     traceback: bool = False
+    keeps_running: bool = False  # this command is the one that tries again
     practice: "Practice | None" = None  # what the configuration says of a simulated clock
 
 
 options = Options()
+
+AGAIN = "This command tries nothing again: give it once more, or keep `dscr-bridge run` (or its service) running."
 
 
 def _version(wanted: bool) -> None:
@@ -87,6 +90,7 @@ def load_config(*, keeps_running: bool = False) -> "Config":
     """
     from dscr_bridge import config, log
 
+    options.keeps_running = keeps_running
     loaded = config.load(options.config)
     options.practice = loaded.practice
     watched = sys.stderr.isatty() and not keeps_running
@@ -165,10 +169,17 @@ def unreachable() -> tuple[type["BridgeError"], ...]:
 def end_with(failures: "Iterable[BridgeError]") -> None:
     """Tell each failure once, and end with the exit code of the first; go on where there is none."""
     told = list({str(one): one for one in failures}.values())
-    for one in told:
-        tell(one)
     if told:
-        raise typer.Exit(told[0].exit_code)
+        raise typer.Exit(tell_all(told))
+
+
+def tell_all(failures: "Sequence[BridgeError]") -> int:
+    """Tell failures, then once what tries again where that may help; give the exit code of the first."""
+    for one in failures:
+        tell(one)
+    if any(one.temporary for one in failures) and not options.keeps_running:
+        sys.stderr.write(f"{AGAIN}\n")
+    return failures[0].exit_code
 
 
 def frames(at: TracebackType | None) -> None:

@@ -17,7 +17,7 @@ By = Annotated[str, typer.Option(help="Your name; it is kept in the ledger and p
 def declare(
     location: Annotated[str, typer.Argument(help="A CQC location id or the name in the configuration.")],
     item: Annotated[str, typer.Argument(help="An item id, for example ch_visiting_accommodated.")],
-    value: Annotated[str, typer.Argument(help="A number, or one of the item's answers.")],
+    value: Annotated[str, typer.Argument(help="A number, or one of the answers that `explain ITEM` lists.")],
     by: By,
     bed_type: Annotated[str | None, typer.Option(help="For one bed type only.")] = None,
     until: Annotated[str | None, typer.Option(help="Holds until this instant; else as long as the item says.")] = None,
@@ -92,8 +92,8 @@ def confirm(
         if bridge.ledger.obligation(owed[0]).return_sha256 is None:
             show.console().print("No figures were counted for it here, so there is no receipt of them.")
         else:
-            written = keep_receipt(bridge, owed[0], bridge.window_named(owed[0].window))
-            show.console().print(f"Receipt: {written.page}")
+            keep_receipt(bridge, owed[0], bridge.window_named(owed[0].window))
+            show.receipt_pages(show.console(), bridge, [bridge.ledger.obligation(owed[0])])
 
 
 @edition_commands.command("approve")

@@ -81,7 +81,7 @@ def preview(
         for one in prepared if not as_fhir else ():
             _show(bridge, one, as_json)
         for one in prepared if not as_fhir and not as_json else ():
-            for line in show.to_declare(bridge.owing(one.obligation.location)[1].name, one.figures):
+            for line in show.to_declare(bridge.owing(one.obligation.location)[1].name, one.figures, one.edition):
                 show.console().print(line)
     end_with(_standing_in_the_way(prepared))
 
@@ -113,7 +113,6 @@ def submit(
     from dscr_bridge.errors import AlreadyAccepted, BridgeError, ReturnHeld
     from dscr_bridge.ledger import ObligationState
 
-    console = show.console()
     failed: list[BridgeError] = []
     settled: list[AlreadyAccepted] = []
     decided = deciding.late(by=by, reason=reason) if late else None
@@ -125,18 +124,21 @@ def submit(
         with show.reading(bridge) as watched:
             prepared = flow.prepare(watched, wanted)
         for one in prepared:
-            _show(bridge, one, False)
             failed += one.told
-            if one.passed is not None and not yes:
-                typer.confirm("Send this return?", abort=True)
             try:
+                if one.passed is not None and not yes:
+                    flow.require_left(bridge, one, late=late, correct=correct)
+                    _show(bridge, one, False)
+                    typer.confirm("Send this return?", abort=True)
                 outcome = flow.send(bridge, one, approved_by=by, late=decided, correct=correct)
             except AlreadyAccepted as known:
                 settled.append(known)
             except BridgeError as refusal:
                 failed.append(refusal)
-                console.print(f"✗ {one.obligation.id}: it did not go; the message below says why.", style="red")
+                _stays(bridge, one)
             else:
+                if yes:
+                    _show(bridge, one, False)
                 _sent(bridge, one, outcome)
                 if outcome.state is ObligationState.HELD:
                     failed.append(_held_at_the_receiver(outcome))
@@ -144,16 +146,30 @@ def submit(
     end_with([*failed, *settled] if failed or len(settled) == len(prepared) else [])
 
 
+def _stays(bridge: "Bridge", prepared: "Prepared") -> None:
+    """Say which return did not go and where its figures are; why, is the last thing that is said."""
+    from dscr_bridge import show
+
+    name = bridge.owing(prepared.obligation.location)[1].name
+    more = "" if prepared.passed is not None else f' Its figures: dscr-bridge preview "{name}"'
+    show.console().print(f"✗ {name} · {prepared.obligation.id} did not go; why is said below.{more}", style="red",
+                         markup=False)  # fmt: skip
+
+
 def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
     from dscr_bridge import show
+    from dscr_bridge.submit import by_hand
 
     console = show.console()
     console.print(show.outcome(outcome))
     if bridge.channel is None:
-        console.print(f"Crib sheet to type from: {bridge.config.data_folder / 'crib-sheets'}", markup=False)
+        sheet = by_hand.path_of(bridge.config.data_folder / "crib-sheets", prepared.obligation)
+        show.pages_to_print(console, "Crib sheet to type from", [sheet])
         return
     name = bridge.owing(prepared.obligation.location)[1].name
-    console.print(show.receipts(name, bridge.ledger.obligation(prepared.obligation)))
+    row = bridge.ledger.obligation(prepared.obligation)
+    console.print(show.receipts(name, row))
+    show.receipt_pages(console, bridge, [row])
     if prepared.passed is not None and (n := len(prepared.passed.unverified)):
         console.print(show.not_sent(n))
 

@@ -47,17 +47,18 @@ def receipts(
         str | None, typer.Option("--window", help="The window, for example 2026-11; this one when left out.")
     ] = None,
 ) -> None:
-    """Show the receipts of a window by section, and where their printable pages are."""
+    """Show the receipts of a window by section, and which file is the page to print."""
     from dscr_bridge import show
     from dscr_bridge.cli.app import chosen
 
     with the_bridge(only_looks=True) as bridge:
         console = show.console()
-        for one in chosen(bridge, location, None, month):
-            row = bridge.ledger.obligation(one)
+        rows = [bridge.ledger.obligation(one) for one in chosen(bridge, location, None, month)]
+        for row in rows:
+            one = row.obligation
             name = f"{bridge.owing(one.location)[1].name} · {show.CARE_TYPE[one.care_type]} · {one.window}"
             console.print(show.receipts(name, row))
-        console.print(f"Printable pages: {bridge.config.data_folder / 'receipts'}")
+        show.receipt_pages(console, bridge, rows)
 
 
 @app.command()
@@ -69,6 +70,7 @@ def verify(
 ) -> None:
     """Rebuild the ledger from its chain of events, compare, name the first broken link; or check signed receipts."""
     from dscr_bridge import show
+    from dscr_bridge.returns import several
 
     if receipt:
         _verify_receipts(receipt, public_key)
@@ -76,7 +78,8 @@ def verify(
     with the_bridge() as bridge:
         bridge.ledger.require_sound()
         found = bridge.ledger.verify()
-        show.console().print(f"✓ The ledger is sound: {found.events} events in {found.chains} chains.")
+        show.console().print(f"✓ The ledger is sound: {several(found.events, 'event')}, each bound to the one "
+                             f"before it, in {several(found.chains, 'chain')}.")  # fmt: skip
 
 
 def _verify_receipts(receipts: list[Path], public_key: str | None) -> None:

@@ -29,7 +29,7 @@ def _ledger(bridge: Bridge) -> Seen:
     except BridgeError as broken:
         return Seen("ledger", False, "it does not verify", broken.do)
     found = bridge.ledger.verify()
-    return Seen("ledger", True, f"{found.events} events in {found.chains} chains verify")
+    return Seen("ledger", True, f"every event of it verifies: {found.events}")
 
 
 def _disk(config: Config) -> Seen:

@@ -16,7 +16,7 @@ from dscr_bridge.errors import DefinitionError, ReceiverUnavailable
 from dscr_bridge.mapping.reading import document_of
 from dscr_bridge.opening import Bridge, load_connector
 from dscr_bridge.reading import approved, counting_settings, read_sources
-from dscr_bridge.returns import Obligation
+from dscr_bridge.returns import Obligation, several
 from dscr_bridge.submit import Channel, bulk_file, crib_layout
 from dscr_bridge.submit.portal import script
 
@@ -54,8 +54,8 @@ def _way_out(path: Path) -> Callable[[Path], object] | None:
 
 def of_files(config: Config, opens_on: date) -> list[Line]:
     """Try the definitions of the window that opens then, the connectors and the settings of a configuration."""
-    about = f"{_several(len(config.provider), 'provider')}, {_several(sum(1 for _ in config.locations()), 'location')}"
-    lines = [Line("configuration", f"{about}, {_several(len(config.source), 'source')}; mode {config.mode}")]
+    about = f"{several(len(config.provider), 'provider')}, {several(sum(1 for _ in config.locations()), 'location')}"
+    lines = [Line("configuration", f"{about}, {several(len(config.source), 'source')}; mode {config.mode}")]
     lines.append(tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
     lists = tried("code lists", lambda: f"{len(mapping.load_codes(more=config.code_lists))} lists, with yours added")
     lines += [lists] if config.code_lists is not None else []
@@ -97,7 +97,7 @@ def _loaded(source: Source, codes: Mapping[str, mapping.CodeList]) -> Line:
 
 def _settled(location: Location) -> Line:
     def settle() -> str:
-        return _several(len(mapping.resolve_settings(counting_settings(location))), "setting")
+        return several(len(mapping.resolve_settings(counting_settings(location))), "setting")
 
     return tried(f"settings of {location.name}", settle)
 
@@ -151,10 +151,6 @@ def _approvals(bridge: Bridge) -> list[Line]:
         return [Line("approval", f"edition {edition.id} is approved by name and fingerprint for every location")]
     says = f"edition {edition.id} is not approved yet for {', '.join(lacking)}: nothing goes by itself until it is."
     return [Line("approval", says, warning=True, do='Run: dscr-bridge edition approve --by "NAME"')]
-
-
-def _several(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _typed(what: str) -> str:

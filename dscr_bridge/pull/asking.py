@@ -38,7 +38,7 @@ _LONGEST_WAIT = 15 * 60.0
 _AN_EPOCH = 1_000_000_000  # a wait of so many seconds is an instant, whatever the server thinks
 _SLOWEST = 20              # whole body: so many times the timeout of one reading
 _NOT_PREPARED = "The return was not prepared."
-_AGAIN = f"{_NOT_PREPARED} The bridge tries again by itself."
+_AGAIN = f"{_NOT_PREPARED} A running bridge tries again by itself."
 _HEADERS = ("retry-after", "content-location")
 
 events = log.room("pull")

@@ -115,7 +115,7 @@ def discovered(source: Source, client: "httpx.Client", world: World) -> Found:
         answer = client.get(f"{source.url}/.well-known/smart-configuration", headers={"Accept": "application/json"})
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError):
         raise SourceUnavailable(_named(source.name), "it does not answer.",
-                                f"{_NOT_PREPARED} The bridge tries again by itself.",
+                                f"{_NOT_PREPARED} A running bridge tries again by itself.",
                                 "If this lasts, check url and the network, then ask the supplier.") from None
     try:
         said = json.loads(answer.content[:_BIGGEST_ANSWER]) if answer.status_code == 200 else None

@@ -115,7 +115,7 @@ def _made(source: Source, exports: Exports, wanted: Sequence[str], elements: Map
     except Lost:
         exports.delete(job)
         raise SourceUnavailable(f'Source "{source.name}"', "it forgot our export while it made it.",
-                                "The return was not prepared. The bridge tries again by itself.",
+                                "The return was not prepared. A running bridge tries again by itself.",
                                 "If this lasts, ask the supplier.") from None
 
 

@@ -185,7 +185,8 @@ class Exports:
             raise Lost
         if answer.status >= 500:
             raise ServerFault(self._where(), "it answers with a fault of its own while it makes the export.",
-                              f"{_NOT_PREPARED} The bridge tries again by itself.", "If this lasts, ask the supplier.")
+                              f"{_NOT_PREPARED} A running bridge tries again by itself.",
+                              "If this lasts, ask the supplier.")
         if answer.status == 403:
             raise SourceRefused(self._where(), "it does not let us see our own export (403).", _NOT_PREPARED,
                                 "Ask the supplier to check what the account may do.")

@@ -237,7 +237,8 @@ class Reader:
                                  "Ask the supplier to grant read access to the types named in the connector's README.")
         if self._why["server_fault"]:
             return SourceUnavailable(where, "it answers with a fault of its own.",
-                                     f"{now} The bridge tries again by itself.", "If this lasts, ask the supplier.")
+                                     f"{now} A running bridge tries again by itself.",
+                                     "If this lasts, ask the supplier.")
         if self._why["foreign_link"]:
             return self._unreadable("its pages lead to another address than the configured one.")
         if self._why["malformed"]:
@@ -256,7 +257,7 @@ def _whole(connector: Connector) -> bool:
 def _not_read(where: str, why: str) -> BridgeError:
     now = "The figures that need these records have no value."
     if why in _TEMPORARY:
-        return SourceUnavailable(where, _TEMPORARY[why], f"{now} The bridge tries again by itself.",
+        return SourceUnavailable(where, _TEMPORARY[why], f"{now} A running bridge tries again by itself.",
                                  "If this lasts, ask the supplier.")
     return RecordsUnreadable(where, _LASTING.get(why, "it does not answer as a FHIR R4 server does."), now,
                              "Ask the supplier; the connector's README says what the bridge asks for.")

@@ -104,7 +104,7 @@ def entries(folder: Path, source: str) -> list[Found]:
         raise SourceRefused(where, "the account that runs the bridge may not list the folder.",
                             "The return was not prepared.", "Give that account the right to read the folder.") from None
     except OSError:
-        raise SourceUnavailable(where, "the folder is not there.", "The bridge tries again by itself.",
+        raise SourceUnavailable(where, "the folder is not there.", "A running bridge tries again by itself.",
                                 "Check the folder in the configuration, and that its drive is connected.") from None
     return [found for path in visible if (found := _found(path))]
 
@@ -130,7 +130,7 @@ def content_of(place: Place, found: Found, where: str, max_body_mb: int) -> byte
         with place.opened(found) as file:
             content = file.read(found.size + 1)
     except OSError:
-        raise SourceUnavailable(where, "it cannot be read.", "The bridge tries again by itself.",
+        raise SourceUnavailable(where, "it cannot be read.", "A running bridge tries again by itself.",
                                 "Check that the account that runs the bridge may read it.") from None
     if len(content) != found.size:
         unchanged(place, found, where)
@@ -151,7 +151,7 @@ def unchanged(place: Place, found: Found, where: str) -> None:
     with suppress(OSError):
         if place.now(found) == (found.size, found.changed_ns):
             return
-    raise SourceUnavailable(where, "it changed while it was being read.", "The bridge tries again by itself.",
+    raise SourceUnavailable(where, "it changed while it was being read.", "A running bridge tries again by itself.",
                             "Have the product write under another name and rename the file when it is complete.")
 
 

@@ -177,7 +177,7 @@ def _refuse_if_changed(source: Source, place: Place, found: Found) -> None:
         now = None
     if now != (found.size, found.changed_ns):
         raise SourceUnavailable(_where(source), "a file changed while it was being read.",
-                                "The return was not prepared. The bridge tries again by itself.",
+                                "The return was not prepared. A running bridge tries again by itself.",
                                 "Let the export write elsewhere and move finished files into the folder.")
 
 

@@ -85,7 +85,7 @@ def refuse_in_quiet_hours(source: Source, world: World) -> None:
     if _between(here, source.quiet_from, source.quiet_to):
         events.info("quiet_hours", source=source.name)
         raise SourceUnavailable(f'Source "{source.name}"', "these are its quiet hours.",
-                                "The return was not prepared. The bridge tries again by itself after "
+                                "The return was not prepared. A running bridge tries again by itself after "
                                 f"{source.quiet_to:%H:%M}.", "If it cannot wait, change quiet_from and quiet_to.")
 
 

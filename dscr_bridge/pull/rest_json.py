@@ -208,8 +208,8 @@ def _failed(errand: _Errand, file: File, reading: Reading, kind: str, fault: Bri
         errand.records.reading[table] = reading
     where, now = f'{source_named(errand.source)}, list "{file.name}"', "The figures that need it have no value."
     if fault is not None:
-        errand.records.refusals.append(SourceUnavailable(where, fault.what, f"{now} The bridge tries again by itself.",
-                                                         fault.do))
+        now = f"{now} A running bridge tries again by itself."
+        errand.records.refusals.append(SourceUnavailable(where, fault.what, now, fault.do))
     elif kind:
         errand.records.refusals.append(RecordsUnreadable(where, _SAYS[kind], now, "Compare the connector with the "
                                                          "supplier's description of the interface."))

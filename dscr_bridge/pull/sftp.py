@@ -61,7 +61,7 @@ def remote(source: Source, sftp: Sftp, world: World) -> Iterator["_Remote"]:
         if "host key" in str(fault).lower():  # how the library says that another key was shown
             raise _another_server(where) from None
         raise SourceUnavailable(where, "the SFTP server does not answer.",
-                                f"{_NOT_PREPARED} The bridge tries again by itself.",
+                                f"{_NOT_PREPARED} A running bridge tries again by itself.",
                                 "If this lasts, check sftp.host and the network, then ask the supplier.") from None
     finally:
         if transport is not None:
@@ -82,7 +82,7 @@ class _Remote:
             raise self._refused("the account may not list the folder on the SFTP server.") from None
         except FileNotFoundError:
             raise SourceUnavailable(f'Source "{self._source}"', "the folder is not there.",
-                                    "The bridge tries again by itself.", "Check sftp.folder.") from None
+                                    "A running bridge tries again by itself.", "Check sftp.folder.") from None
         return [Found(Path(one.filename), one.st_size or 0, (one.st_mtime or 0) * 10**9, stat.S_ISREG(one.st_mode or 0))
                 for one in inside if not one.filename.startswith(".") and "/" not in one.filename]
 

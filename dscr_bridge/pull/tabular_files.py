@@ -157,7 +157,7 @@ def _refuse_unusable(errand: _Errand) -> None:
     if Reading.READ not in records.reading.values():
         if len(errand.missing) == len(records.refusals):
             raise SourceUnavailable(where, "the folder holds none of the files that this connector reads.",
-                                    "The bridge tries again by itself.",
+                                    "A running bridge tries again by itself.",
                                     "Schedule the reports, as the connector's README describes.")
         raise next(r for r in records.refusals if r.what != _NO_FILE)
     if not any(records.rows.values()) and any(f.kind == "other_location" for f in records.findings):

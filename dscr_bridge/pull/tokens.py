@@ -231,7 +231,7 @@ def _at(said: Any, path: str) -> Any:
 def not_now(source: str) -> SourceUnavailable:
     """Make the error for a login that cannot be reached."""
     return SourceUnavailable(_named(source), "its login does not answer.",
-                             f"{_NOT_PREPARED} The bridge tries again by itself.",
+                             f"{_NOT_PREPARED} A running bridge tries again by itself.",
                              "If this lasts, check token_url in the configuration and ask the supplier.")
 
 

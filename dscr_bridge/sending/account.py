@@ -77,7 +77,7 @@ def receipt_of(
         "by_hand": _by_hand(events), "late": _late(events),
         "sections": [_section(s, ret, words) for s in row.sections] or _unsent_sections(ret, words),
         "warnings": [_warning(w, obligation, decided) for w in ret["warnings"]],
-        "left_out": [_left_out(x, words, decided) for x in ret["left_out"]],
+        "left_out": [_left_out(x, ret, words, decided) for x in ret["left_out"]],
         "return_sha256": row.return_sha256, "figures_sha256": row.figures_sha256,
         "chain": {"name": obligation.location, "events": n, "head": head},
     }  # fmt: skip
@@ -108,11 +108,16 @@ def _warning(warning: Mapping[str, Any], obligation: Obligation, decided: Sequen
     return {"rule": warning["rule"], "message": warning["message"], "items": warning["items"], "accepted": by}
 
 
-def _left_out(left_out: Mapping[str, str], words: Mapping[str, str], decided: Sequence[Decision]) -> dict[str, Any]:
+def _left_out(
+    left_out: Mapping[str, str], ret: Mapping[str, Any], words: Mapping[str, str], decided: Sequence[Decision]
+) -> dict[str, Any]:  # fmt: skip
     item = left_out["item"]
+    figure: Mapping[str, Any] = next((f for f in ret["figures"] if f["item"] == item), {})
     by = [d for d in decided if d.kind == "item_left_out" and d.key == item]
     person = {"by": by[-1].by, "note": by[-1].note} if by else {"by": None, "note": None}
-    return {"item": item, "wording": words.get(item, ""), "reason": left_out["reason"], **person}
+    # Where there is no figure, that is why nothing went, whatever else is still to be done about the question.
+    lacking = {"state": figure["state"], "state_reason": figure["reason"]} if figure.get("value", 0) is None else {}
+    return {"item": item, "wording": words.get(item, ""), "reason": left_out["reason"], **lacking, **person}
 
 
 def _by_hand(events: tuple[Event, ...]) -> dict[str, Any] | None:

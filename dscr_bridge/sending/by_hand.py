@@ -32,12 +32,9 @@ def hand_out(
     or WindowClosed.
     """
     ret = checked.checked
-    require_open(window, world.now(), ret.obligation, late)
     with ledger.together():
-        row = ledger.obligation(ret.obligation)
-        if not (correct and row.state in SETTLED and row.figures_sha256 != figures_sha256(ret)):
-            _require_unsettled(row)
-        elif ret.kind is not Kind.NIL:
+        row = require_to_hand_out(checked, ledger, world, window=window, late=late, correct=correct)
+        if row.state in SETTLED and ret.kind is not Kind.NIL:
             ret = replace(ret, kind=Kind.CORRECTION)
         same = row.figures_sha256 == figures_sha256(ret) and row.channel == channel
         waits = row.reason == "awaiting_confirmation" and same
@@ -48,6 +45,17 @@ def hand_out(
             document = return_document(replace(checked, checked=ret))
             row = ledger.record(ret.obligation, Happened.HANDED_OUT, body, document)
         return outcome(row)
+
+
+def require_to_hand_out(
+    checked: CheckedReturn, ledger: "Ledger", world: World, *, window: Window, late: bool = False, correct: bool = False
+) -> ObligationRow:
+    """Give what stands in the ledger; raise WindowClosed or AlreadyAccepted where nothing may be handed out."""
+    require_open(window, world.now(), checked.checked.obligation, late)
+    row = ledger.obligation(checked.checked.obligation)
+    if not (correct and row.figures_sha256 != figures_sha256(checked.checked)):
+        _require_unsettled(row)
+    return row
 
 
 def confirm(

@@ -64,15 +64,26 @@ def send(
     attempt; LedgerBroken.
     """
     obligation = checked.checked.obligation
-    require_open(window, world.now(), obligation, late)
+    require_left(checked, ledger, channel, world, window=window, correct=correct, late=late)
     with claimed(obligation, ledger, channel, world, window, owner, late) as job:
         row = ledger.obligation(obligation)
-        if under_way(row) and not _replaceable(row, checked, channel, ledger):
+        if _goes_on(row, checked, channel, ledger):
             return drive(job)
         if row.state in TAKEN:
             _require_correction(row, checked, channel, ledger, correct)
             checked = replace(checked, checked=replace(checked.checked, kind=Kind.CORRECTION))
         return _begin(job, row, checked, software)
+
+
+def require_left(
+    checked: CheckedReturn, ledger: "Ledger", channel: Channel, world: World, *, window: Window, correct: bool = False,
+    late: bool = False,
+) -> None:  # fmt: skip
+    """Raise WindowClosed or AlreadyAccepted where the ledger alone says that nothing may go; nothing is recorded."""
+    require_open(window, world.now(), checked.checked.obligation, late)
+    row = ledger.obligation(checked.checked.obligation)
+    if row.state in TAKEN and not _goes_on(row, checked, channel, ledger):
+        _require_correction(row, checked, channel, ledger, correct)
 
 
 def resume(
@@ -109,6 +120,10 @@ def under_way(row: ObligationRow) -> bool:
     if row.state is ObligationState.MISSED:  # a late receipt may still show that it was in time
         return any(s.state in UNRESOLVED for s in row.sections)
     return bool(row.sections) and (row.state in UNDER_WAY or row.state is ObligationState.ACCEPTED)
+
+
+def _goes_on(row: ObligationRow, checked: CheckedReturn, channel: Channel, ledger: "Ledger") -> bool:
+    return under_way(row) and not _replaceable(row, checked, channel, ledger)
 
 
 def _replaceable(row: ObligationRow, checked: CheckedReturn, channel: Channel, ledger: "Ledger") -> bool:

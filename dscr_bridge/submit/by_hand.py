@@ -97,10 +97,15 @@ def crib_sheet(
 
 def write(folder: Path, checked: CheckedReturn | Draft, sheet: str) -> Path:
     """Write a crib sheet as `<location>-<care type>-<window>-crib-sheet.html`.  Raises OSError."""
-    location, care_type, window = checked.checked.obligation.id.split("/")
-    path = folder / f"{location}-{care_type}-{window}-crib-sheet.html"
+    path = path_of(folder, checked.checked.obligation)
     paper.write_whole(path, sheet.encode())
     return path
+
+
+def path_of(folder: Path, obligation: Obligation) -> Path:
+    """Give the file of a return's crib sheet."""
+    location, care_type, window = obligation.id.split("/")
+    return folder / f"{location}-{care_type}-{window}-crib-sheet.html"
 
 
 @dataclass(frozen=True)

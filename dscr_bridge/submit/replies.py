@@ -118,7 +118,7 @@ def that_names(receipt: SectionReceipt, submission_id: str, section: str, sha256
 def unreachable(where: str) -> ReceiverUnavailable:
     """Make the error for a receiver that surely got nothing."""
     return ReceiverUnavailable(
-        where, "the receiver could not be reached.", "Nothing was sent; the bridge tries again by itself.",
+        where, "the receiver could not be reached.", "Nothing was sent; a running bridge tries again by itself.",
         "If this goes on, check the network and the receiver's own status page.",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def unreadable(where: str) -> ReceiverUnavailable:
     """Make the error for an answer to a question that cannot be read."""
     return ReceiverUnavailable(
         where, "the receiver answered with something that cannot be read.",
-        "Nothing was sent; the bridge tries again by itself.",
+        "Nothing was sent; a running bridge tries again by itself.",
         "If this goes on, the receiver may be under maintenance: ask its support.",
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def unknown(where: str, what: str) -> SubmissionUnknown:
 
 def _asked_to_wait(reply: Reply, where: str, now: datetime) -> AskedToWait:
     return AskedToWait(
-        where, "the receiver asked us to come back later.", "It took nothing; the bridge tries again by itself.",
+        where, "the receiver asked us to come back later.", "It took nothing; a running bridge tries again by itself.",
         "Do nothing for now; if it goes on near the close, enter the figures by hand.",
         _retry_after(reply.headers.get("Retry-After"), now),
     )  # fmt: skip

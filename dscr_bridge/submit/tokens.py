@@ -62,6 +62,6 @@ class Tokens:
 
 def _later(what: str) -> ReceiverUnavailable:
     return ReceiverUnavailable(
-        "The receiver's login", f"it {what}.", "Nothing was sent; the bridge tries again by itself.",
+        "The receiver's login", f"it {what}.", "Nothing was sent; a running bridge tries again by itself.",
         "If this goes on, check that the receiver can be reached from this computer.",
     )  # fmt: skip

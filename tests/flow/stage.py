@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from dscr_bridge.cli.app import AGAIN
 from dscr_bridge.ledger import open_ledger
 from dscr_bridge.returns import instant
 from dscr_bridge.sandbox import settings
@@ -43,8 +44,13 @@ class Ran:
 
     @property
     def message(self) -> str:
-        """What was said to the person on standard error, without the log."""
-        return "\n".join(line for line in self.err.splitlines() if not line.startswith("{"))
+        """What was said to the person on standard error, without the log and without who tries again."""
+        return "\n".join(line for line in self.err.splitlines() if not line.startswith("{") and line != AGAIN)
+
+    @property
+    def says_who_tries_again(self) -> bool:
+        """Whether the last line says that this command tries nothing again, and what does."""
+        return self.err.splitlines()[-1:] == [AGAIN] and self.err.count(AGAIN) == 1
 
     @property
     def log(self) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ ASKS_FIRST = ("The bridge asks the receiver before it sends anything again. Do n
               "at the return on the platform.")
 NOT_KNOWN = "so it is not known whether the figures arrived."
 NOT_TAKEN = "Nothing was accepted, and the bridge does not try by itself."
-LATER = ("the receiver asked us to come back later.\nIt took nothing; the bridge tries again by itself. Do nothing for now; if it goes "
+LATER = ("the receiver asked us to come back later.\nIt took nothing; a running bridge tries again by itself. Do nothing for now; if it goes "
          "on near the close, enter the figures by hand.")
 RETURN = "{location}/care_home/2026-11"
 REFUSED, WAITS, UNKNOWN = ("refused", "submission_refused"), ("retrying", "asked_to_wait"), ("unknown", "submission_unknown")
@@ -83,7 +83,7 @@ CASES = {
         f"{RETURN}, section beds: the answer (307) is not one of the receiver's own, {NOT_KNOWN}\n{ASKS_FIRST}", UNKNOWN),
     "what stands there cannot be read": Case(
         [{"kind": "garbled", "on": "read"}], 40,
-        f"{RETURN}: the receiver answered with something that cannot be read.\nNothing was sent; the bridge tries again by itself. If this "
+        f"{RETURN}: the receiver answered with something that cannot be read.\nNothing was sent; a running bridge tries again by itself. If this "
         "goes on, the receiver may be under maintenance: ask its support.", ("retrying", "receiver_unavailable")),
     "it stores something else than it was sent": Case(
         [{"kind": "alter", "section": "beds"}], 30,
@@ -139,6 +139,7 @@ def test_what_a_receiver_does_wrong_is_told_whole_and_mended_later_without_sendi
     case, it = CASES[name], happened[name]
     assert it.first.message == case.said.format(location=it.place.location)
     assert (it.first.code, tuple(it.arrived), it.state) == (case.code, case.arrived, case.state)
+    assert it.first.says_who_tries_again == (case.code in (40, 41))
 
     assert it.again is not None
     assert (it.again.code, it.again.message, it.place.state()) == (0, "", ("on_record", None))
@@ -171,7 +172,7 @@ def test_a_receiver_that_is_not_there_is_told_and_tried_again(tmp_path: Path, ex
     with processes.start("receiver", folder, clock=CLOCK) as gone:
         place = rose_cottage_at(tmp_path / "place", expected, Simulator(gone, folder))
     ran = place.run("submit", "--yes")
-    assert ran.message == ("The receiver's login: it did not answer.\nNothing was sent; the bridge tries again by itself. If this goes on, "
+    assert ran.message == ("The receiver's login: it did not answer.\nNothing was sent; a running bridge tries again by itself. If this goes on, "
                            "check that the receiver can be reached from this computer.")  # fmt: skip
     assert (ran.code, place.state()) == (40, ("retrying", "receiver_unavailable"))
     with processes.start("receiver", folder, clock=place.now(), port=int(gone.url.rpartition(":")[2])) as back:

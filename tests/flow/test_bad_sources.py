@@ -17,7 +17,7 @@ from dscr_bridge.sandbox.expected import Expected
 
 NOT_PREPARED = "The return was not prepared."
 NO_VALUE = "The figures that need these records have no value."
-AGAIN = "The bridge tries again by itself."
+AGAIN = "A running bridge tries again by itself."
 SAVE = "Nothing of this file was used. Have the report saved again, as the connector's README describes."
 HELD = "{location}/care_home/2026-11: the return is held."
 MEND = "Nothing was sent. Mend the records or declare the missing figures, then prepare it again."
@@ -118,6 +118,8 @@ def test_a_spoilt_file_is_told_whole_and_nothing_is_sent(rose_cottage: Callable[
     ran = place.run("submit", "--yes")
     assert ran.message == case.said.format(location=place.location)
     assert (ran.code, place.arrived(), place.state()) == (case.code, [], case.state)
+    assert ran.says_who_tries_again == (case.code == 20)
+    assert "Maximum capacity" not in ran.out and "did not go; why is said below. Its figures: dscr-bridge preview" in plain(ran.out)
 
 
 def test_a_refused_file_reaches_the_person_in_preview_and_in_the_drill_too(rose_cottage: Callable[..., Place]) -> None:
@@ -222,6 +224,7 @@ def test_a_care_record_that_misbehaves_is_told_whole_and_nothing_is_sent(
     assert ran.message == said.format(location=place.location)
     state = {20: ("waiting", "source_down"), 30: ("held", "check_failed")}.get(code, ("held", "source_failed"))
     assert (ran.code, place.arrived(), place.state()) == (code, [], state)
+    assert ran.says_who_tries_again == (code == 20)
 
 
 def test_a_type_that_is_not_permitted_costs_its_own_figures_only(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import canaries
@@ -154,7 +153,10 @@ def test_a_second_submission_sends_nothing_and_says_so(told: dict[str, Any]) -> 
 
 def test_receipts_can_be_seen_and_printed(told: dict[str, Any]) -> None:
     folder = told["place"].folder / "data" / "receipts"
-    assert f"Printable pages: {folder}" in plain(told["receipts"].out)
+    said = told["receipts"].out
+    assert [line for line in said.splitlines() if line.startswith("Receipt: ")] == [
+        f"Receipt: {folder / f'{location}-{kind}-2026-11-r1.html'}" for location, kind in RETURNS]  # fmt: skip
+    assert "To print one, open the file in a browser, then Print" in said
     assert sorted(p.name for p in folder.glob("*.html")) == [f"{location}-{kind}-2026-11-r1.html" for location, kind in RETURNS]
     receipt = json.loads((folder / "1-1000000001-care_home-2026-11-r1.json").read_text("utf-8"))
     assert (receipt["state"], receipt["simulated"], len(receipt["sections"])) == ("on_record", True, 6)
@@ -197,14 +199,23 @@ def test_in_review_mode_a_named_person_approves_and_the_receipt_says_who(rose_co
     place = rose_cottage(mode="review")
     ran = place.run("submit", "--yes", "--by", PERSON)
     assert (ran.code, ran.message, place.state()) == (0, "", ("on_record", None))
-    assert [d.by for d in decisions(place.folder, place.location)] == [PERSON]
+    assert approvals(place) == [PERSON]
+    assert "Maximum capacity" in ran.out and ran.out.rstrip().endswith("submit --correct")
+
+    for words in (("--yes",), (), ("--yes", "--correct")):  # nothing is left: nobody is asked, nothing is shown or written
+        refused = place.run("submit", *words, "--by", "Kit Example")
+        assert (refused.code, refused.out) == (44, "")
+    late = place.run("--clock", "2026-11-20T12:00:00Z", "submit", "--yes", "--by", "Kit Example", clock=False)
+    assert (late.code, "Maximum capacity" in late.out) == (43, False)
+    assert approvals(place) == [PERSON]
 
 
-def decisions(folder: Path, location: str) -> Any:
+def approvals(place: Place) -> list[str]:
+    """Who approved, once for each time that it stands in the audit trail."""
     from dscr_bridge.ledger import open_ledger
 
-    ledger = open_ledger(folder / "data" / "ledger.sqlite", lambda: CLOCK)
+    ledger = open_ledger(place.folder / "data" / "ledger.sqlite", lambda: CLOCK)
     try:
-        return ledger.decisions(location, "return_approved")
+        return [e.body["by"] for e in ledger.events(place.location) if e.body.get("kind") == "return_approved"]
     finally:
         ledger.close()

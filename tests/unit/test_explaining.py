@@ -83,7 +83,10 @@ def test_the_steps_end_in_the_figure_that_preview_shows_and_name_nobody(place: P
                 told = explaining.explain_figure(bridge, one.obligation, item)
                 assert told.funnel is not None and told.funnel.result == one.figures.figure(item).value
                 assert [s.source for s in told.sources] == [str(told.figure.source)]
-                text = explaining.text_of(told) + json.dumps(explaining.document_of(told))
+                shown = explaining.text_of(told)
+                assert shown.partition("\n")[0] == f"{told.meaning.item.title}: {told.figure.value}, counted"
+                assert shown.index("How it came about:") < shown.index("What it means:") < shown.index("  Edition    ")
+                text = shown + json.dumps(explaining.document_of(told))
                 assert not [c for c in written.canaries if c in text]
                 assert "Mon 9 Nov 2026, 12:00" in text
 

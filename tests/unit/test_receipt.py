@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,6 +180,32 @@ def test_a_simulated_receipt_says_so_at_both_ends(ledger):
 def test_the_receiver_s_clock_is_compared_with_ours(offset, words, ledger):
     sent(ledger)
     assert words in plain(receipt.page(account(ledger) | {"clock_offset_seconds": offset}))
+
+
+@pytest.mark.parametrize(("offset", "words"), [
+    (-0.6, "earlier than Sent only because the two clocks, each read to the second, are not exactly the same"),
+    (-90.0, "earlier than Sent only because that clock is 90 seconds behind ours"),
+])  # fmt: skip
+def test_what_was_received_before_it_was_sent_says_why(offset, words, ledger):
+    sent(ledger)
+    told = account(ledger)
+    assert "earlier than Sent" not in plain(receipt.page(told))
+    before = {"utc": stamp(START - timedelta(seconds=1)), "london": "a second before"}
+    assert words in plain(receipt.page(told | {"received": before, "clock_offset_seconds": offset}))
+
+
+def test_a_question_without_a_figure_is_not_said_to_wait_for_its_wording(ledger):
+    """The page says of it what `preview` says, whether or not its wording was verified; the others are counted."""
+    hours = Figure(ItemId("ch_days_absence_month"), State.UNKNOWN, grade="C", reason="no_rows_for_period")
+    flu = Figure(ItemId("ch_vax_flu_direct"), State.COUNTED, 31, grade="C", reason="file_total", source="rota")
+    ret = replace(checked().checked, figures=(*FIGURES, hours, flu))
+    told = seal(ret, checked().sections, (), ((hours.item, "unconfirmed"), (flu.item, "unconfirmed")))
+    ledger.record(ELM, Happened.HANDED_OUT, description(ret) | {"revision": 1, "channel": "by-hand", "simulated": False},
+                  sending.return_document(told))  # fmt: skip
+    page = plain(receipt.page(account(ledger) | {"state": "on_record"}))
+    assert "Days absence month Not known (no rows for period)" in page
+    assert "Vaccinated, flu direct No person has yet compared its wording with the live notice" in page
+    assert "1 question is not in it: see Not sent." in page
 
 
 def test_names_and_notes_are_shown_as_text_never_as_html(ledger):

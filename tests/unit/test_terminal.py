@@ -5,15 +5,16 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 
 from dscr_bridge import mapping, show
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.pull import Step
-from dscr_bridge.returns import CareType, Figure, LocationId, Obligation, Return, State
+from dscr_bridge.returns import CareType, Figure, Level, LocationId, Obligation, Problem, Return, State, seal
 from dscr_bridge.sandbox import homes, settings
 
 NOW = datetime(2026, 11, 9, 10, 35, tzinfo=UTC)
@@ -61,6 +62,56 @@ def test_the_preview_follows_the_order_of_the_screens_that_the_crib_sheet_declar
     assert all(edition.item(f.item).title[:40] in "\n".join(lines) for f in figures)
 
 
+def one_return(*figures: Figure) -> Return:
+    return Return(Obligation(LocationId("1-1001"), CareType.CARE_HOME, "2026-11"), EDITION.id, NOW, figures)
+
+
+EDITION = mapping.edition_for(NOW.date())
+
+
+def test_a_total_that_a_file_states_says_too_when_it_does_not_go() -> None:
+    ids = [i.id for i in EDITION.items_for(CareType.CARE_HOME)]
+    stated = {i: Figure(i, State.COUNTED, 31, source="rota", reason="file_total") for i in ids if i.startswith("ch_vax_flu")}
+    ret = one_return(*(stated.get(i, Figure(i, State.COUNTED, 1, source="dscr")) for i in ids))
+    going = seal(ret, {"beds": tuple(i for i in ids if i not in stated)}, (), tuple((i, "unconfirmed") for i in stated))
+    lines = [line for line in plain(show.figures(ret, EDITION, going)) if "stated as a total by rota" in line]
+    assert len(lines) == len(stated) == 3 and all("; not sent, wording grade" in line for line in lines)
+    assert not any("not sent" in line for line in plain(show.figures(ret, EDITION, None)) if "total by" in line)
+
+
+def test_the_rules_that_do_not_hold_are_named_and_each_sign_is_explained() -> None:
+    look = Problem("stays_contradict", Level.WARNING, "Some stays contradict each other.", fixed_by="provider")
+    know = Problem("agency_without_shift", Level.NOTE, "Some worked no shift.")
+    lines = plain(show.checks([know, look], 31))
+    assert lines[:2] == ["30 of 31 rules hold; this one does not:",
+                         "! stays_contradict: Some stays contradict each other. For the provider to mend."]  # fmt: skip
+    assert lines[3] == "(! a person should look, · only to know. More on one: dscr-bridge explain agency_without_shift)"
+    stops = Problem("beds_within_capacity", Level.ERROR, "Too many.")
+    assert plain(show.checks([look, stops], 31))[0] == "29 of 31 rules hold; these do not:"
+    assert plain(show.checks([look, stops], 31))[-1].startswith("(✗ stops the return, ! a person should look.")
+    assert plain(show.checks([], 31)) == ["✓ all 31 rules hold"]
+    for problem in (look, know, stops):
+        assert problem.rule in mapping.explain_word(problem.rule, EDITION).text()
+
+
+def test_what_only_a_person_can_say_is_asked_with_the_answers_that_there_are() -> None:
+    absent = Figure(EDITION.item("ch_visiting_accommodated").id, State.UNSUPPORTED, reason="not_declared")
+    said = " ".join(plain(Group(*show.to_declare("Rose House", one_return(absent), EDITION))))
+    assert 'dscr-bridge declare "Rose House" ch_visiting_accommodated ANSWER --by "NAME"' in said
+    assert "Whether residents can receive visitors: ANSWER is one of yes, with_restrictions, no." in said
+    assert show.answers(EDITION.item("ch_beds_occupied")) == "a whole number, 0 or more"
+    assert show.answers(EDITION.item("ch_hours_paid_month")) == "a number, 0 or more"
+
+
+def test_the_file_to_print_is_named_on_one_line_that_can_be_copied_and_how(tmp_path: Path) -> None:
+    deep = tmp_path / ("a-folder-with-a-long-name" * 4) / "1-1001-care_home-2026-11-r1.html"
+    narrow = Console(width=60, no_color=True, record=True, file=io.StringIO())
+    show.pages_to_print(narrow, "Receipt", [deep])
+    show.pages_to_print(narrow, "Receipt", [])
+    said = narrow.export_text().splitlines()
+    assert said[0] == f"Receipt: {deep}" and "To print it, open the file in a browser, then Print" in " ".join(said[1:])
+
+
 def command_of(config: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "dscr_bridge", "--config", str(config), "--clock", "2026-11-09T10:35:00Z", *words]
 
@@ -68,11 +119,21 @@ def command_of(config: Path, *words: str) -> list[str]:
 def at_a_terminal(command: list[str]) -> tuple["subprocess.CompletedProcess[bytes]", str]:
     """Run a command whose standard error is a terminal; give what it wrote there besides."""
     ours, theirs = pty.openpty()
+    seen: list[bytes] = []
+    reader = threading.Thread(target=lambda: seen.extend(iter(lambda: read_from(ours), b"")))  # a full terminal loses what comes
+    reader.start()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm"}, timeout=100, check=False)
     os.close(theirs)
-    seen = os.read(ours, 65536).decode()
+    reader.join(60)
     os.close(ours)
-    return done, seen
+    return done, b"".join(seen).decode()
+
+
+def read_from(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody holds its other end any more
+        return b""
 
 
 def test_what_takes_long_says_on_a_terminal_how_far_it_is(tmp_path: Path) -> None:
@@ -94,3 +155,4 @@ def test_a_long_reading_shows_on_a_terminal_how_far_it_is_and_nothing_of_a_recor
     quiet = subprocess.run(command, capture_output=True, timeout=100, check=False)
     assert b"Reading" not in quiet.stderr  # a log file is no terminal
     assert str(show._read_so_far(Step("rota", "staff", 3, 1200))) == "Reading rota: staff, 1,200 records in 3 pages"
+    assert str(show._read_so_far(Step("rota", "staff", 1, 1))) == "Reading rota: staff, 1 record in 1 page"

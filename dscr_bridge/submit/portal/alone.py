@@ -29,7 +29,8 @@ class Alone:
                 file.close()
                 raise ReceiverUnavailable(
                     where, "another copy of the bridge is using this account on the platform.",
-                    "Nothing was sent; the bridge tries again by itself.", "Nothing, if you know of the other copy.",
+                    "Nothing was sent; a running bridge tries again by itself.",
+                    "Nothing, if you know of the other copy.",
                 ) from None  # fmt: skip
             self._file = file
 

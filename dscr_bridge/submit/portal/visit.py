@@ -220,7 +220,7 @@ class Visit:
 def come_back_later(where: str) -> AskedToWait:
     """Say that the platform is down for maintenance."""
     return AskedToWait(
-        where, "the platform shows a maintenance page.", "Nothing was sent; the bridge tries again by itself.",
+        where, "the platform shows a maintenance page.", "Nothing was sent; a running bridge tries again by itself.",
         "Nothing, for now; if it goes on near the close, enter the figures by hand.", _LATER,
     )  # fmt: skip
 
@@ -236,7 +236,8 @@ def _refused_login(where: str, what: str) -> SubmissionRefused:
 def no_answer(where: str) -> ReceiverUnavailable:
     """Say that no page came, and that nothing can have been saved."""
     return ReceiverUnavailable(
-        where, "the platform's pages could not be reached.", "Nothing was sent; the bridge tries again by itself.",
+        where, "the platform's pages could not be reached.",
+        "Nothing was sent; a running bridge tries again by itself.",
         "If this goes on, look whether the platform opens in a browser on this machine.",
     )  # fmt: skip
 
