@@ -69,6 +69,8 @@ STEP: Mapping[ObligationState, str] = {
     ObligationState.RETRYING: "keep `run` running: it tries again",
     ObligationState.UNKNOWN: "keep `run` running: it asks the receiver",
 }
+# Where the reason asks for another step than its state does.
+STEP_FOR: Mapping[str, str] = {"clocks_differ": "set this computer's date, time and time zone"}
 _FOR_A_PERSON = frozenset({ObligationState.READY})
 _URGENCY = {"red": 0, "yellow": 1, "dim": 2, "green": 3}
 
@@ -213,7 +215,7 @@ def standing(rows: Iterable[tuple[str, ObligationRow]], paused: Collection[str] 
         because = f" ({row.reason.replace('_', ' ')})" if row.reason else ""
         stopped = row.obligation.location in paused and colour != "green"
         said = "paused by a person; the window still closes" if stopped else words + because
-        step = "go on: resume" if stopped else STEP.get(row.state, "")
+        step = "go on: resume" if stopped else STEP_FOR.get(row.reason or "", STEP.get(row.state, ""))
         table.add_row(Text(SIGNS[colour], colour), name, CARE_TYPE[row.obligation.care_type], Text(said, colour),
                       step, local(row.changed_at) if row.changed_at else DASH)  # fmt: skip
     return Group(table, _tally([_colour(row, paused) for _, row in found]))
@@ -221,7 +223,8 @@ def standing(rows: Iterable[tuple[str, ObligationRow]], paused: Collection[str] 
 
 def _colour(row: ObligationRow, paused: Collection[str]) -> str:
     colour = STANDING[row.state][1]
-    if row.state in _FOR_A_PERSON or (row.obligation.location in paused and colour != "green"):
+    asks_a_person = row.state in _FOR_A_PERSON or row.reason in STEP_FOR
+    if asks_a_person or (row.obligation.location in paused and colour != "green"):
         return "red"
     return colour
 

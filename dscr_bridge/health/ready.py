@@ -91,6 +91,8 @@ def _of_return(bridge: Bridge, row: ObligationRow, window: Window, now: datetime
     if row.state is ObligationState.DUE:
         late = now > bridge.planned_at(window, row.obligation.location) + LATE
         return _blocked(row, "not_begun", "It should have been prepared by now: is `run` running?") if late else None
+    if row.reason == "clocks_differ":
+        return _blocked(row, "clocks_differ", "Set the date, the time and the time zone of this computer.")
     # Waits for a source or for the receiver: the bridge goes on trying; on the last day a person takes over.
     return _blocked(row, f"{row.state}_on_the_last_day", "Enter it by hand.") if left < _LAST_DAY else None
 

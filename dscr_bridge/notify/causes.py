@@ -56,6 +56,14 @@ def cause_of(row: ObligationRow) -> Cause | None:
                       "Find out why the source is down.", supplier, "supplier")  # fmt: skip
     if state is _S.REFUSED:
         return Cause("refused", "The receiver refused the return.", "Read why on its page; a person must act.", both)
+    if state is _S.RETRYING and row.reason == "clocks_differ":
+        return Cause(
+            "clock",
+            "This computer's clock and the receiver's are more than twelve hours apart: figures would be those of a "
+            "wrong day, so nothing is sent.",
+            "Set the date, the time and the time zone of the computer with the bridge; it then goes on by itself.",
+            both,
+        )
     if state in (_S.RETRYING, _S.UNKNOWN):
         return Cause("retrying", "The receiver does not answer; the bridge tries again by itself.",
                       "Look whether the receiver is down for everybody.", supplier)  # fmt: skip

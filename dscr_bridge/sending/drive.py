@@ -25,6 +25,7 @@ from dscr_bridge.ledger.states import (
 from dscr_bridge.returns import CheckedReturn, Kind, Obligation, SectionPayload, figures_sha256, payloads
 from dscr_bridge.sending import compare
 from dscr_bridge.sending.account import return_document
+from dscr_bridge.sending.clocks import ClocksDiffer, receiver_ahead, require_same_day, surely_since
 from dscr_bridge.sending.job import (
     LEASE,
     Job,
@@ -36,9 +37,7 @@ from dscr_bridge.sending.job import (
     later,
     outcome,
     parts,
-    receiver_ahead,
     require_open,
-    surely_since,
     word,
 )
 from dscr_bridge.sending.rounds import UNRESOLVED, drive
@@ -161,7 +160,7 @@ def _require_correction(
 
 def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) -> Outcome:
     """Look at what stands there, make the bytes durable, then send."""
-    answer, standing = _look(job)
+    answer, standing = _look(job, checked.checked.as_at)
     job.ahead = receiver_ahead(answer)
     revision = max([row.revision, *(s.revision for s in standing.values())]) + 1
     submission_id = ":".join((*parts(job.obligation), str(revision)))
@@ -195,17 +194,27 @@ def _begin(job: Job, row: ObligationRow, checked: CheckedReturn, software: str) 
     return drive(job)
 
 
-def _look(job: Job) -> tuple[Answer, Mapping[str, Standing]]:
-    """Read what stands at the receiver before the first send; another ledger or a person may have been there."""
+def _look(job: Job, as_at: datetime | None = None) -> tuple[Answer, Mapping[str, Standing]]:
+    """Read what stands at the receiver before the first send; another ledger or a person may have been there.
+
+    `as_at` is when the figures were counted that are to be sent; None while there are none.
+    """
     try:
         answer = job.channel.read_back(job.obligation)
-        return answer, job.channel.read_standing(answer, job.obligation)
+        standing = job.channel.read_standing(answer, job.obligation)
     except ReceiverUnavailable as error:
         job.note((Happened.NOT_BEGUN, {"refused": False, **later(job, error)}, None))
         raise
     except (SubmissionRefused, WindowClosed) as error:
         job.note((Happened.NOT_BEGUN, {"refused": True, "reason": word(error), "next_at": None}, None))
         raise
+    try:
+        require_same_day(answer, as_at, job.obligation.id)
+    except ClocksDiffer as error:
+        # With what both clocks said: the evidence shows it.
+        job.note((Happened.NOT_BEGUN, {"refused": False, **later(job, error), **answer_body(answer)}, None))
+        raise
+    return answer, standing
 
 
 def _clash(

@@ -31,7 +31,6 @@ from dscr_bridge.world import World
 if TYPE_CHECKING:
     from dscr_bridge.ledger.store import Ledger
 
-_AN_HOUR = timedelta(hours=1)
 LEASE = timedelta(minutes=4)  # longer than one section can take; a crashed process blocks no longer than this
 
 # What happened, with its facts and the bytes that belong to it.
@@ -177,25 +176,6 @@ def answer_body(answer: Answer) -> dict[str, Any]:
     """Say of an answer when it came, by both clocks."""
     clock = None if answer.receiver_clock is None else stamp(answer.receiver_clock)
     return {"status": answer.status, "came_at": stamp(answer.came_at), "receiver_clock": clock}
-
-
-def receiver_ahead(answer: Answer) -> timedelta:
-    """Say by how much the receiver's clock runs before ours, an hour at most: beyond that it is no clock to plan by."""
-    return min(max(_ahead(answer), -_AN_HOUR), _AN_HOUR)
-
-
-def surely_since(at: datetime, answer: Answer) -> datetime:
-    """Give what an instant of ours was at the earliest by the receiver's clock, to compare its stamps with.
-
-    However far behind that clock is: what it stamped later than that may be newer, and a person's change is kept.
-    """
-    return at + min(_ahead(answer), timedelta(0))
-
-
-def _ahead(answer: Answer) -> timedelta:
-    # HTTP dates have no fraction, so up to two seconds are agreement.
-    ahead = (answer.receiver_clock or answer.came_at) - answer.came_at
-    return ahead if abs(ahead) > timedelta(seconds=2) else timedelta(0)
 
 
 def later(job: Job, error: BridgeError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dscr_bridge.ledger.chain import stamp
 from dscr_bridge.ledger.states import Happened, ObligationRow, SectionRow
 from dscr_bridge.returns import SectionPayload
 from dscr_bridge.sending import compare
+from dscr_bridge.sending.clocks import receiver_ahead, surely_since
 from dscr_bridge.sending.job import (
     Job,
     Note,
@@ -18,9 +19,7 @@ from dscr_bridge.sending.job import (
     hold,
     later,
     outcome,
-    receiver_ahead,
     require_open,
-    surely_since,
     word,
 )
 from dscr_bridge.submit import ReceiptLevel, Standing

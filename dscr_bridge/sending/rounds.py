@@ -21,6 +21,7 @@ from dscr_bridge.ledger.states import (
 )
 from dscr_bridge.returns import Obligation
 from dscr_bridge.sending import compare
+from dscr_bridge.sending.clocks import surely_since
 from dscr_bridge.sending.job import (
     Job,
     Note,
@@ -33,7 +34,6 @@ from dscr_bridge.sending.job import (
     outcome,
     require_open,
     submission_id_of,
-    surely_since,
     word,
 )
 from dscr_bridge.sending.looking import look_again, superseded

@@ -45,6 +45,7 @@ REASONS: Mapping[str, str] = {
     "source_failed": "A source refused or could not be read: ask its supplier",
     "window_closed": "The window closed without an accepted return",
     "not_running": "The bridge did not run while the window was open",
+    "clocks_differ": "Set this computer's date, time and time zone: its clock and the receiver's are far apart",
     "edited_by_person": "Somebody changed it on the platform: compare the two",
 }
 
@@ -119,6 +120,8 @@ def shown(state: ObligationState, row: ObligationRow) -> Shown:
     words, tone, step, who = STANDING[state]
     if state is ObligationState.READY and row.reason == "awaiting_confirmation":
         words = "To enter by hand"
+    if state is ObligationState.RETRYING and row.reason == "clocks_differ":
+        return Shown("Clocks differ", "red", REASONS[row.reason], "supplier")
     return Shown(words, tone, REASONS.get(row.reason or "", step) if state in _EXPLAINED else step, who)
 
 

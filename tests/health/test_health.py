@@ -1,5 +1,6 @@
 """Ready means that this window can still be made; what says so holds no figure and no name."""
 
+import io
 import json
 import os
 import re
@@ -16,15 +17,20 @@ from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
 
 from dscr_bridge import acting, deciding, health
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
 from dscr_bridge.config import Health
 from dscr_bridge.health.ready import remembered
+from dscr_bridge.ledger.states import Happened
+from dscr_bridge.notify.causes import cause_of
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.sandbox import homes, settings
 from dscr_bridge.service.watchdog import tell_systemd, watched
+from dscr_bridge.show import standing
+from dscr_bridge.web.words import shown
 from dscr_bridge.world import World
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -74,6 +80,23 @@ def test_a_return_that_nobody_prepared_is_a_fault_one_hour_after_its_time(place:
     assert judged(fresh, datetime(2026, 11, 9, 9, 30, tzinfo=UTC)).ready
     late = judged(fresh, datetime(2026, 11, 9, 18, tzinfo=UTC))
     assert [b.reason for b in late.blockers] == ["not_begun"] and "run" in late.blockers[0].do
+
+
+def test_a_clock_that_is_days_off_is_a_fault_at_once_and_is_told_with_what_to_do(place: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    shutil.copytree(place, wrong)
+    with at(wrong, MONDAY + timedelta(hours=2)) as bridge:
+        (one,) = bridge.obligations(bridge.window())
+        row = bridge.ledger.record(one, Happened.NOT_BEGUN, {"refused": False, "reason": "clocks_differ", "next_at": None})
+    (blocker,) = judged(wrong, MONDAY + timedelta(hours=3)).blockers
+    assert blocker.reason == "clocks_differ" and "time zone of this computer" in blocker.do
+    cause = cause_of(row)
+    assert cause is not None and cause.word == "clock" and "Set the date" in cause.step
+    page = shown(row.state, row)
+    assert (page.tone, page.words) == ("red", "Clocks differ") and page.next_step.startswith("Set this computer's date")
+    wall = Console(width=200, file=io.StringIO(), record=True)
+    wall.print(standing([("Rose Cottage", row)]))
+    assert "\N{BALLOT X}" in (said := wall.export_text()) and "set this computer's date, time and time zone" in said
 
 
 def test_what_was_confirmed_by_hand_is_in_until_the_close(place: Path, tmp_path: Path) -> None:

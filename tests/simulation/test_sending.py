@@ -375,6 +375,9 @@ def test_what_is_not_kept_a_second_time_is_left_to_a_person(send, checked, recei
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=23), timedelta(hours=-2)])
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=11), timedelta(hours=-2)])
 def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
     ahead, send, checked, receiver, clock, tmp_path
 ):
@@ -399,6 +402,45 @@ def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
     outcome = send(checked(), ledger=other)
     assert (outcome.state, outcome.revision) == (ObligationState.ON_RECORD, 1)
     other.close()
+
+
+@pytest.mark.parametrize("off", [timedelta(days=4), timedelta(hours=13), timedelta(hours=-13), timedelta(days=-1)])
+def test_while_our_clock_and_the_receiver_s_are_more_than_half_a_day_apart_nothing_is_sent(
+    off, send, checked, ledger, channel, receiver, clock
+):
+    """What a clock that is days off counts is the truth of another day."""
+    one = checked().checked.obligation
+    right, clock.at = clock.at, clock.at + off
+    receiver.stated = right
+    side = "ahead of" if off > timedelta(0) else "behind"
+    with pytest.raises(ReceiverUnavailable, match=f"this computer's clock is .* {side} the receiver's"):
+        send(checked(as_at=clock.at))
+    row = ledger.obligation(one)
+    assert (row.state, row.reason) == (ObligationState.RETRYING, "clocks_differ") and not sending.under_way(row)
+    assert clock.at < row.next_at <= clock.at + timedelta(minutes=8)
+    (told,) = ledger.events(one.location, one)
+    assert (told.body["came_at"][:19], told.body["receiver_clock"][:19]) == (f"{clock.at:%FT%T}", f"{right:%FT%T}")
+    # No source is read for it either: whether the receiver can be sent to is asked first.
+    assert not sending.knock(one, ledger, channel, clock.world(), window=WINDOW, owner="test")
+    assert not receiver.bodies
+    clock.at, receiver.stated = right, None
+    assert sending.knock(one, ledger, channel, clock.world(), window=WINDOW, owner="test")
+    assert send(checked(as_at=clock.at)).state is ObligationState.ON_RECORD
+
+
+def test_what_was_counted_while_our_clock_ran_ahead_by_days_is_not_sent_when_it_is_right_again(
+    send, checked, ledger, receiver, clock
+):
+    with pytest.raises(ReceiverUnavailable, match="while this computer's clock ran ahead"):
+        send(checked(as_at=clock.at + timedelta(days=3)))
+    assert ledger.obligation(checked().checked.obligation).reason == "clocks_differ" and not receiver.bodies
+    assert send(checked(as_at=clock.at - timedelta(days=3))).state is ObligationState.ON_RECORD
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=11), timedelta(hours=-11)])
+def test_a_clock_that_is_hours_off_still_names_the_day(off, send, checked, receiver, clock):
+    receiver.stated = clock.at - off
+    assert send(checked(as_at=clock.at)).state is ObligationState.ON_RECORD
 
 
 def test_a_return_is_not_sent_before_the_window_nor_after_it(send, checked, ledger, receiver, clock):
