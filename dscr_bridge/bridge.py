@@ -37,6 +37,8 @@ _log = log.room("bridge")
 
 # How soon a source that was down is asked again.
 ASK_AGAIN = timedelta(minutes=10)
+# How long after the close a receiver that does not answer is asked about what may have arrived in time.
+ASK_AFTER_CLOSE = timedelta(hours=12)
 # A snapshot speaks for a week (rule stale_snapshot): what waited longer for its receiver is counted once more.
 GROWN_OLD = timedelta(days=7)
 
@@ -137,7 +139,7 @@ def run_due(bridge: Bridge) -> datetime:
     questions = list(agenda.questions(bridge, now))
     acts = due.acts(questions, now)
     for one in acts[Act.MISS]:
-        bridge.ledger.missed(one)
+        _miss(bridge, one)
     bridge.world.each(lambda one: _resume(bridge, one), acts[Act.RESUME])
     if acts[Act.PREPARE]:
         bridge.tried.update(dict.fromkeys(acts[Act.PREPARE], now))
@@ -174,7 +176,7 @@ def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
         return None
     act = due.turn(question.row, question.window, question.planned, now).act
     if act is Act.MISS:
-        bridge.ledger.missed(obligation)
+        _miss(bridge, obligation)
     elif act is Act.RESUME:
         _resume(bridge, obligation)
     elif act is Act.PREPARE:
@@ -212,6 +214,24 @@ def _resume(bridge: Bridge, obligation: Obligation) -> None:
     with _recorded(bridge, obligation):
         sending.resume(obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
         keep_receipt(bridge, obligation, window)
+
+
+def _miss(bridge: Bridge, obligation: Obligation) -> None:
+    """Record that the window closed on a return, but ask first about what was given up: it may have arrived in time.
+
+    A receiver that cannot be asked is asked again for half a day, in which the return is unknown; then it is missed.
+    """
+    window, channel = bridge.window_named(obligation.window), bridge.channel_for(obligation)
+    if channel is None or bridge.world.now() >= window.closes_at + ASK_AFTER_CLOSE:
+        bridge.ledger.missed(obligation)
+        return
+    with _recorded(bridge, obligation):
+        row = sending.ask_at_the_close(obligation, bridge.ledger, channel, bridge.world, window=window,
+                                       owner=bridge.owner)  # fmt: skip
+        if row.state is ObligationState.ACCEPTED:
+            _resume(bridge, obligation)
+        else:
+            bridge.ledger.missed(obligation)
 
 
 def _has_grown_old(bridge: Bridge, row: ObligationRow) -> bool:

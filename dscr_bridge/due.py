@@ -100,7 +100,7 @@ def turn(row: ObligationRow, window: Window, planned: datetime, now: datetime) -
     if is_over(Question(row, window, planned), now):  # missed before the close: by a wrong clock only
         return Turn(Act.NOTHING, window.closes_at)
     if now >= window.closes_at and row.state not in UNDER_WAY:
-        return Turn(Act.MISS, now + ONE_DAY)
+        return Turn(Act.MISS, now)  # at once
     if row.state in UNDER_WAY:
         return _when(Act.RESUME, _credible(row.next_at, now), now)
     if row.state is ObligationState.HELD and row.reason == "held_by_person":

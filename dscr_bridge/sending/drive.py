@@ -40,7 +40,7 @@ from dscr_bridge.sending.job import (
     require_open,
     word,
 )
-from dscr_bridge.sending.rounds import UNRESOLVED, drive
+from dscr_bridge.sending.rounds import DONE, UNRESOLVED, ask, drive
 from dscr_bridge.submit import Answer, Channel, Standing
 from dscr_bridge.window import Window
 from dscr_bridge.world import World
@@ -112,6 +112,31 @@ def knock(
     except (SubmissionRefused, WindowClosed):
         pass  # it answers; what it says is heard again, with the figures at hand
     return True
+
+
+def ask_at_the_close(
+    obligation: Obligation, ledger: "Ledger", channel: Channel, world: World, *, window: Window, owner: str
+) -> ObligationRow:  # fmt: skip
+    """Ask what became of sections that were given up, once after the close, and give the row with what was found.
+
+    A request can arrive after the receiver was asked about it, and while a person's change holds the return nobody asks
+    again.  Nothing is asked where nothing can have arrived since.  Raises what `resume` raises.
+    """
+    row = ledger.obligation(obligation)
+    if not _given_up(row, channel, ledger, window):
+        return row
+    with claimed(obligation, ledger, channel, world, window, owner, late=False) as job:
+        return ask(job, row)
+
+
+def _given_up(row: ObligationRow, channel: Channel, ledger: "Ledger", window: Window) -> bool:
+    """Say whether some sections may have gone, were asked about while the window was open, and never since."""
+    if row.channel != channel.name or all(s.state in DONE for s in row.sections):
+        return False
+    events = ledger.events(row.obligation.location, row.obligation)
+    begun = max((n for n, e in enumerate(events) if e.kind == Happened.INTENDED), default=len(events))
+    asked = [e.at for e in events[begun:] if e.kind == Happened.ASKED]
+    return bool(asked) and max(asked) < window.closes_at
 
 
 def under_way(row: ObligationRow) -> bool:

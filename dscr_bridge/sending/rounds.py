@@ -83,7 +83,7 @@ def _resolve(job: Job) -> ObligationRow:
     understood = {r.section: r for s in row.sections if (r := _stored_receipt(job, row, s)) is not None}
     job.pending += [_accepted(r) for r in understood.values()]
     if any(s.state in UNRESOLVED and s.section not in understood for s in row.sections):
-        return _ask(job, row)
+        return ask(job, row)
     return job.note() if understood else row
 
 
@@ -98,7 +98,7 @@ def _stored_receipt(job: Job, row: ObligationRow, section: SectionRow) -> Sectio
         return None
 
 
-def _ask(job: Job, row: ObligationRow) -> ObligationRow:
+def ask(job: Job, row: ObligationRow) -> ObligationRow:
     """Ask the receiver which sections it holds; adopt the receipts, and know the rest as not sent."""
     try:
         answer = job.channel.ask(submission_id_of(row))

@@ -85,11 +85,6 @@ CASES = {
         [{"kind": "garbled", "on": "read"}], 40,
         f"{RETURN}: the receiver answered with something that cannot be read.\nNothing was sent; a running bridge tries again by itself. If this "
         "goes on, the receiver may be under maintenance: ask its support.", ("retrying", "receiver_unavailable")),
-    "its clock is four days behind ours": Case(
-        [{"kind": "clock-offset", "seconds": -4 * 86_400}], 40,
-        f"{RETURN}: this computer's clock is 4 days and 0 hours ahead of the receiver's.\nNothing was sent: the figures would be those of "
-        "a wrong day. They are counted again, and go by themselves, once the two clocks agree. Set the date, the time and the time zone "
-        "of this computer; if they are right, tell the receiver's support and enter the figures by hand.", ("retrying", "clocks_differ")),
     "it stores something else than it was sent": Case(
         [{"kind": "alter", "section": "beds"}], 30,
         f"{RETURN}: what stands at the receiver is not what was sent.\nThe return is held: the bridge sends no more of it by itself. "

@@ -198,6 +198,46 @@ def test_what_a_person_enters_before_the_first_send_is_never_overwritten(rose: H
 
 
 CLOSE = datetime(2026, 11, 17, tzinfo=UTC)
+
+
+@pytest.fixture
+def given_up(rose: Here) -> Here:
+    """A return whose first section arrived unseen, and was changed by a person, shortly before the close."""
+    rose.at = CLOSE - timedelta(minutes=50)
+    rose.pull("receiver", "late-receipt", "--seconds", "1800", "--times", "1", "--match", "section=beds")
+    rose.pull("receiver", "person-edit", "--value", '{"ch_beds_occupied": 3}', "--times", "1", "--match", "section=beds")
+    row = rose.run()
+    assert (row.state, row.reason, rose.arrived()) == ("held", "edited_by_person", ["accepted"])
+    assert [s.state for s in row.sections] == ["not_sent", "not_sent"]
+    return rose
+
+
+def test_what_arrived_after_it_was_asked_about_is_asked_about_at_the_close_before_it_is_called_missed(given_up: Here) -> None:
+    given_up.at = CLOSE + timedelta(minutes=1)
+    flow.run_due(given_up.bridge)
+    row = given_up.row()
+    assert row.state == "missed" and [s.state for s in row.sections] == ["accepted", "not_sent"]
+    assert row.sections[0].reference == given_up.store.receipt(f"{row.submission_id}/beds")[1]["reference"]
+    before = given_up.bridge.ledger.latest()
+    flow.run_due(given_up.bridge)
+    assert given_up.bridge.ledger.latest() == before  # once
+
+
+@pytest.mark.parametrize("hours", [1, 13])
+def test_a_receiver_that_does_not_answer_at_the_close_is_asked_for_half_a_day(hours: int, given_up: Here) -> None:
+    given_up.at = CLOSE + timedelta(minutes=1)
+    given_up.pull("receiver", "maintenance", "--seconds", "60", "--match", "on=submission")
+    again = flow.run_due(given_up.bridge)
+    assert given_up.row().state == "unknown" and again <= given_up.at + timedelta(hours=1)
+    given_up.at = CLOSE + timedelta(hours=hours)
+    if hours < 12:
+        given_up.pull("receiver", "--clear")
+    for _ in range(3):
+        given_up.at = max(min(flow.run_due(given_up.bridge), given_up.at + timedelta(minutes=4)), given_up.at)
+    assert given_up.row().state == "missed"
+    assert given_up.row().sections[0].state == ("accepted" if hours < 12 else "refused")
+
+
 AHEAD = timedelta(minutes=30)
 
 
@@ -213,6 +253,17 @@ def test_a_receiver_whose_clock_runs_ahead_is_sent_to_before_its_own_close(rose:
     assert row.state == "on_record" and rose.at < CLOSE - AHEAD and {s.in_window for s in row.sections} == {True}
     assert {round((s.received_at - rose.at).total_seconds() / 60) for s in row.sections if s.received_at} == {30}
     assert account_of(rose)["clock_offset_seconds"] == pytest.approx(1800, abs=2)
+
+
+def test_while_the_clocks_are_days_apart_nothing_goes_and_when_they_agree_it_is_counted_anew(rose: Here) -> None:
+    rose.pull("receiver", "clock-offset", "--seconds", str(-4 * 86_400))
+    flow.run_due(rose.bridge)
+    waits = rose.row()
+    assert (waits.state, waits.reason, rose.arrived()) == ("retrying", "clocks_differ", [])
+    counted = rose.at
+    httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=[]).raise_for_status()
+    row = rose.run(hours=1)
+    assert row.state == "on_record" and row.as_at is not None and row.as_at >= counted + timedelta(hours=1)
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
