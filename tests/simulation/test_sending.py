@@ -374,9 +374,6 @@ def test_what_is_not_kept_a_second_time_is_left_to_a_person(send, checked, recei
     assert all(len(bodies) == 2 for bodies in receiver.bodies.values())
 
 
-@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=23), timedelta(hours=-2)])
-
-
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=11), timedelta(hours=-2)])
 def test_a_bridge_that_counted_seconds_after_another_began_to_send_waits_for_it(
     ahead, send, checked, receiver, clock, tmp_path
