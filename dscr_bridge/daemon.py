@@ -125,6 +125,7 @@ def wanted(ask: Callable[[], datetime], now: Callable[[], datetime]) -> datetime
         _log.error("question_failed", error=type(expected).__name__, exit_code=expected.exit_code)
     except Exception as unexpected:  # noqa: BLE001  (the daemon outlives a fault in one question; its text may hold values)
         _log.error("question_failed", error=type(unexpected).__name__)
+        log.frames(unexpected.__traceback__)
     return now() + AFTER_FAILURE
 
 

@@ -10,6 +10,8 @@ import logging
 import re
 import sys
 import time
+import traceback
+from types import TracebackType
 from typing import IO
 
 FIELDS = frozenset({
@@ -23,6 +25,8 @@ FIELDS = frozenset({
 _WORD = re.compile(r"[A-Za-z0-9_.:/+\[\]-]{0,80}")
 
 Value = int | float | bool | str | None
+
+_places_wanted: list[bool] = []
 
 
 class EventLog:
@@ -81,6 +85,17 @@ def _for_libraries(like: "logging.StreamHandler[IO[str]]") -> "logging.StreamHan
     handler.setFormatter(like.formatter)
     handler.setLevel(logging.WARNING)
     return handler
+
+
+def name_places(wanted: bool) -> None:
+    """Say whether `frames` tells anything: `--traceback` was given."""
+    _places_wanted[:] = [wanted]
+
+
+def frames(at: TracebackType | None) -> None:
+    """Show where a failure happened, if asked: files and lines only, since an exception's own text may hold values."""
+    if any(_places_wanted):
+        sys.stderr.writelines(f"  {f.filename}:{f.lineno} in {f.name}\n" for f in traceback.extract_tb(at))
 
 
 def silence_libraries() -> None:

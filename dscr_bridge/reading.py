@@ -168,6 +168,7 @@ def _read(
     except (SourceUnavailable, SourceRefused, RecordsUnreadable) as failure:
         _log.error("source_failed", source=source.name, error=type(failure).__name__, exit_code=failure.exit_code)
         return failure
+    records.named = frozenset(knows.met)
     seconds = (bridge.world.now() - began).total_seconds()
     _log.info("source_read", source=source.name, seconds=round(seconds, 3))
     return records

@@ -263,6 +263,7 @@ class Records:
     received: Counter[str] = field(default_factory=Counter)  # resources or file rows that arrived, by type
     read_at: str = ""                                        # UTC instant at which the reading began
     newest: str = ""                                         # newest change that the source itself stated
+    named: frozenset[str] = frozenset()                      # the configured names of locations that records used
     refusals: list[BridgeError] = field(default_factory=list)  # why a table's reading failed, in words for people
     feeds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type or file -> its record tables
 

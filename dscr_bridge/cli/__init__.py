@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from dscr_bridge.cli.app import app, frames, tell_all
+from dscr_bridge.cli.app import app, tell_all
 from dscr_bridge.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     except BridgeError as expected:
         sys.exit(tell_all([expected]))
     except Exception as unexpected:  # noqa: BLE001  (the text of an unforeseen exception may hold a record's values)
+        from dscr_bridge import log
+
         sys.stderr.write(
             f"dscr-bridge: an unforeseen fault ({type(unexpected).__name__}) stopped this command.\n"
             "What was recorded before it is in the ledger. Run it again with --traceback and send the result to the "
             "integrator: it names places in the program, never values.\n"
         )
-        frames(unexpected.__traceback__)
+        log.frames(unexpected.__traceback__)
         sys.exit(1)

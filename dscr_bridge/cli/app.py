@@ -2,13 +2,11 @@
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,7 +41,7 @@ class Options:
 
     config: Path = Path("config.toml")
     clock: datetime | None = None
-    traceback: bool = False
+    folders: frozenset[str] = frozenset()  # how failures call the sources that no server answers for
     keeps_running: bool = False  # this command is the one that tries again
     practice: "Practice | None" = None  # what the configuration says of a simulated clock
 
@@ -69,7 +67,10 @@ def shared(
     ] = False,
 ) -> None:
     """Keep what every command shares."""
-    options.config, options.clock, options.traceback = config, aware(clock) if clock else None, traceback
+    from dscr_bridge import log
+
+    options.config, options.clock = config, aware(clock) if clock else None
+    log.name_places(traceback)
 
 
 def aware(text: str) -> datetime:
@@ -93,6 +94,7 @@ def load_config(*, keeps_running: bool = False) -> "Config":
     options.keeps_running = keeps_running
     loaded = config.load(options.config)
     options.practice = loaded.practice
+    options.folders = frozenset(f'Source "{source.name}"' for source in loaded.source if source.folder)
     watched = sys.stderr.isatty() and not keeps_running
     log.configure(as_json=loaded.log == "json" and not watched, level=logging.WARNING if watched else logging.INFO)
     return loaded
@@ -153,10 +155,13 @@ def closed_last(bridge: "Bridge") -> str | None:
 
 def tell(failure: "BridgeError") -> None:
     """Write the message of an expected failure to standard error."""
+    from dscr_bridge import log
+
     sys.stderr.write(f"{failure}\n")
-    if options.practice is not None and isinstance(failure, unreachable()):
+    a_folder = failure.where.partition(",")[0] in options.folders
+    if options.practice is not None and isinstance(failure, unreachable()) and not a_folder:
         sys.stderr.write("Here the simulators have to run: dscr-bridge practice, in a second terminal.\n")
-    frames(failure.__traceback__)
+    log.frames(failure.__traceback__)
 
 
 def unreachable() -> tuple[type["BridgeError"], ...]:
@@ -180,9 +185,3 @@ def tell_all(failures: "Sequence[BridgeError]") -> int:
     if any(one.temporary for one in failures) and not options.keeps_running:
         sys.stderr.write(f"{AGAIN}\n")
     return failures[0].exit_code
-
-
-def frames(at: TracebackType | None) -> None:
-    """Show where it happened, if asked: files and lines only, since an exception's own text may hold values."""
-    if options.traceback:
-        sys.stderr.writelines(f"  {f.filename}:{f.lineno} in {f.name}\n" for f in traceback.extract_tb(at))

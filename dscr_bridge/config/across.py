@@ -9,6 +9,7 @@ from dscr_bridge.config.whole import Config
 from dscr_bridge.mistakes import Mistake, nearest
 from dscr_bridge.tables import CANONICAL
 
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  (told apart, not listened on)
 _ITEM_ID = re.compile(r"(?:ch|hc)_[a-z0-9_]+")
 
 
@@ -37,6 +38,7 @@ def across(config: Config) -> Iterator[Mistake]:
             if name not in ways:
                 yield Mistake(f"provider {one.id}, channels", f'there is no way out "{name}"{nearest(name, ways)}')
     yield from _of_dates(config)
+    yield from _of_ports(config)
     if config.config_version > 1 and isinstance(config.ledger, str) and urlsplit(config.ledger).password:
         yield Mistake("ledger", "holds a password; keep the address in a secret: dscr-bridge config migrate.")
     for contact in config.alerts.contact:
@@ -77,6 +79,16 @@ def _of_dates(config: Config) -> Iterator[Mistake]:
             yield Mistake(f"{where}, predecessor", "a location is not its own predecessor.")
     if config.before_close.silence_hours >= config.before_close.escalate_hours:
         yield Mistake("before_close, silence_hours", "people are told (escalate_hours) before the rule is followed.")
+
+
+def _of_ports(config: Config) -> Iterator[Mistake]:
+    """Find pages and health that would listen at the same place; the system gives port 0 a free one."""
+    pages, health = config.pages, config.health
+    if pages is None or health is None or not pages.port or pages.port != health.port:
+        return
+    hosts = {"127.0.0.1" if host == "localhost" else host for host in (pages.host, health.host)}
+    if len(hosts) == 1 or hosts & _EVERYWHERE:
+        yield Mistake("health, port", f"the pages listen on {pages.port} already; give each a port of its own.")
 
 
 def _repeated(what: str, names: list[str]) -> Iterator[Mistake]:

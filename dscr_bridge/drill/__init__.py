@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -10,11 +11,12 @@ from rich.text import Text
 
 from dscr_bridge import connector, mapping, worklist
 from dscr_bridge.config import Config, Location, Source
-from dscr_bridge.drill import machine, network, people
+from dscr_bridge.drill import machine, naming, network, people
 from dscr_bridge.drill.lines import Line, together, tried
 from dscr_bridge.errors import DefinitionError, ReceiverUnavailable
 from dscr_bridge.mapping.reading import document_of
 from dscr_bridge.opening import Bridge, load_connector
+from dscr_bridge.pull.folder import entries
 from dscr_bridge.reading import approved, counting_settings, read_sources
 from dscr_bridge.returns import Obligation, several
 from dscr_bridge.submit import Channel, bulk_file, crib_layout
@@ -59,6 +61,7 @@ def of_files(config: Config, opens_on: date) -> list[Line]:
     lines.append(tried("definitions", lambda: f"edition {mapping.edition_for(opens_on).id}"))
     lists = tried("code lists", lambda: f"{len(mapping.load_codes(more=config.code_lists))} lists, with yours added")
     lines += [lists] if config.code_lists is not None else []
+    lines += together("folders", list(_folders(config)), "of every source are there")
     codes = mapping.load_codes(more=None if lists.failure else config.code_lists)
     lines += together("connectors", [_loaded(s, codes) for s in config.source], "of every source load")
     settled = [_settled(one) for _, one in config.locations() if one.settings]
@@ -91,6 +94,17 @@ def raise_first(lines: Sequence[Line]) -> None:
             raise line.failure
 
 
+def _folders(config: Config) -> Iterator[Line]:
+    """Look whether the folders that sources are read from are there, and may be listed."""
+    for source in config.source:
+        if source.folder is not None:
+            yield tried(f"folder of {source.name}", partial(_listed, source.folder, source.name))
+
+
+def _listed(folder: Path, source: str) -> str:
+    return several(len(entries(folder, source)), "file")
+
+
 def _loaded(source: Source, codes: Mapping[str, mapping.CodeList]) -> Line:
     return tried(f"connector of {source.name}", lambda: load_connector(source, codes).title)
 
@@ -118,6 +132,7 @@ def of_sources(bridge: Bridge) -> Iterator[Line]:
             yield Line(f"source {records.source}", "; ".join(filter(None, (received, oddities))))
         for failure in failures:
             yield Line(failure.where.replace("Source ", "source ").replace('"', ""), "", failure)
+    yield from naming.lines(bridge, read.records)
 
 
 def _receiver(bridge: Bridge) -> list[Line]:

@@ -9,7 +9,7 @@ at once, the chance that any two agree is one in ninety thousand.
 import hashlib
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -92,10 +92,14 @@ class Decoding:
     provider: str = ""
     allowed: frozenset[str] = frozenset()  # what a named person allowed to be read, where a connector needs that
     rooms: RoomLabels | None = None  # where a person looks at the bed board: what rooms are called, in memory only
+    met: set[str] = field(default_factory=set, compare=False)  # those of `sites` that records used; nothing else
 
     def site(self, identifier: str) -> LocationId | None:
         """Find the configured location of that identifier, whatever its case and outer spaces."""
-        return self.sites.get(normalised(identifier))
+        found = self.sites.get(called := normalised(identifier))
+        if found is not None:
+            self.met.add(called)
+        return found
 
     def realm(self, scope: str) -> str:
         """Say within what an identifier of `scope` is unique."""

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         asked.act(asked)
     except OSError as failure:  # its text could hold a file's name, which could be a person's
-        parser.exit(1, f"SIMULATOR: the folder, the port or the file cannot be used ({failure.strerror}).\n")
+        parser.exit(1, f"SIMULATOR: the folder or the file cannot be used ({failure.strerror}).\n")
     except (ValueError, sqlite3.Error) as failure:
         what = "the store is not one of ours" if isinstance(failure, sqlite3.Error) else str(failure)
         parser.exit(1, f"SIMULATOR: {what}.\n")

@@ -115,7 +115,7 @@ def _ready_url(process: "subprocess.Popen[bytes]", kind: Kind) -> str:
             f"sandbox {kind}",
             "the simulator did not start.",
             "Nothing was simulated.",
-            "Read its own message above; most often the folder cannot be written or the port is taken.",
+            "Read its own message above.",
         ) from None
 
 

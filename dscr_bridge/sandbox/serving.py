@@ -40,7 +40,11 @@ def serve(app: "Flask", port: int, *, while_stdin: bool = False) -> None:
 
     # Its warnings are about queues and about the connections that levers drop; neither is news here.
     logging.getLogger("waitress").setLevel(logging.CRITICAL)
-    server = waitress.create_server(app, host=HOST, port=port, threads=THREADS, ident=None)
+    try:
+        server = waitress.create_server(app, host=HOST, port=port, threads=THREADS, ident=None)
+    except OSError as failure:
+        raise ValueError(f"port {port} cannot be used ({failure.strerror}); perhaps a simulator runs on it already, in "
+                         "another terminal") from None  # fmt: skip
     try:
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)

@@ -55,7 +55,10 @@ def _top(answers: Answers) -> Iterator[str]:
     yield "# approved by name once."
     yield f'mode = "{answers.mode}"'
     yield 'send_at = "10:00"                # UK time, on the first working day of the window: people are there to help'
-    yield 'log = "json"                     # or "plain", to read it yourself'
+    if answers.practice is None:
+        yield 'log = "json"                     # or "plain", to read it yourself'
+    else:
+        yield 'log = "plain"                    # or "json", for programs that read it'
 
 
 def _receiver(answers: Answers) -> Iterator[str]:

@@ -236,6 +236,7 @@ def _said(refusal: HTTPException) -> str:
 def _unforeseen(fault: Exception) -> Any:
     # Its text may hold anything: only its kind is kept.
     _log.error("page_failed", error=type(fault).__name__)
+    log.frames(fault.__traceback__)
     if request.path.startswith("/api/"):
         return {"title": "Unforeseen fault", "detail": ""}, 500
     return render_template("refused.html", code=500, name="Something went wrong", said=""), 500

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from dscr_bridge import setup
 from dscr_bridge.cli import every_command
+from dscr_bridge.cli.app import AGAIN
 from dscr_bridge.config import load
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.sandbox import homes
@@ -108,6 +109,20 @@ def test_in_a_practice_folder_a_newcomer_is_told_what_is_forgotten(tmp_path: Pat
     told = looked.output + "".join(capfd.readouterr())
     assert looked.exit_code != 0 and told.count("the simulators have to run: dscr-bridge practice, in a second terminal.") == 1
     assert 'dscr-bridge declare "Elm Court" ch_visiting_accommodated ANSWER' in " ".join(told.split())
+
+
+def test_in_a_practice_folder_the_log_reads_plainly_and_a_missing_folder_is_not_laid_on_the_simulators(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run("init", str(tmp_path), "--practice")
+    path = tmp_path / "config.toml"
+    assert load(path).log == "plain"
+    path.write_text(path.read_text("utf-8").replace('"homes/elm-court/rota"', '"homes/elm-court/elsewhere"'), "utf-8")
+    capfd.readouterr()
+    ended = run("--config", str(path), "validate")
+    told = ended.output + "".join(capfd.readouterr())
+    assert ended.exit_code == 20 and "✗  folder of rota  the folder is not there." in told
+    assert "the simulators have to run" not in told and told.count(AGAIN) == 1
 
 
 def test_nobody_is_sent_to_pages_where_nobody_answers(tmp_path: Path) -> None:

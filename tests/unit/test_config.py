@@ -44,6 +44,20 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.source[0].folder == tmp_path / "exports"
 
 
+@pytest.mark.parametrize(("pages", "health", "taken"), [
+    ("port = 8700", "port = 8700", True), ("port = 8700", "host = 'localhost'\nport = 8700", True),
+    ("host = '0.0.0.0'\nport = 8700\npublic_url = 'https://b.example.org'\nlogin = 'accounts'", "port = 8700", True), ("port = 8700", "port = 8701", False),
+    ("port = 8700", "host = '127.0.0.2'\nport = 8700", False), ("port = 0", "port = 0", False),
+])  # fmt: skip
+def test_pages_and_health_do_not_share_a_port(tmp_path: Path, pages: str, health: str, taken: bool) -> None:
+    path = written(tmp_path, GOOD.replace("[receiver]", f"[pages]\n{pages}\n[health]\n{health}\n[receiver]"))
+    if not taken:
+        load(path)
+        return
+    with pytest.raises(ConfigError, match="health, port: the pages listen on 8700 already; give each a port of its own"):
+        load(path)
+
+
 def test_the_shipped_example_is_a_configuration() -> None:
     config = load(Path(__file__).parents[2] / "config.example.toml")
     assert [location.name for _, location in config.locations()] == ["Rose House"]

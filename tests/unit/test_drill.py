@@ -4,6 +4,7 @@ import socket
 import ssl
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,9 +23,13 @@ from cryptography.hazmat.primitives import serialization
 from dscr_bridge import config as configuration
 from dscr_bridge.accounts import Account, Accounts, Role
 from dscr_bridge.config import Config
-from dscr_bridge.drill import Line, check_file, machine, network, people
+from dscr_bridge.drill import Line, check_file, machine, naming, network, of_files, people
 from dscr_bridge.errors import ConfigError, SourceRefused, SourceUnavailable
 from dscr_bridge.opening import opened
+from dscr_bridge.reading import read_sources
+from dscr_bridge.returns import LocationId
+from dscr_bridge.sandbox import homes, settings
+from dscr_bridge.tables import Records
 from dscr_bridge.world import World
 
 NOW = datetime(2026, 11, 3, 9, tzinfo=UTC)
@@ -251,3 +256,50 @@ def test_a_simulated_network_has_no_names(tmp_path: Path) -> None:
     world = replace(World(now=lambda: NOW), transport=httpx.MockTransport(lambda _: httpx.Response(500)))
     with opened(configured(tmp_path), world) as bridge:
         assert list(network.lines(bridge)) == []
+
+
+def named_by(folder: Path, identifiers: str, posts: str = "1-1000000002") -> list[str]:
+    """What the drill says of the names of Rose Cottage, whose rota calls it `posts`."""
+    settings.write_settings(folder, homes.write_homes(folder / "homes", NOW), mode="review")
+    text = (folder / "config.toml").read_text("utf-8")
+    ours = next(part for part in text.split("[[provider.location]]") if "1-1000000002" in part)
+    (rota,) = (folder / "homes" / "rose-cottage" / "rota").glob("posts*.csv")
+    rota.write_text(rota.read_text("utf-8").replace("1-1000000002", posts), "utf-8")
+    (folder / "config.toml").write_text(text.replace(ours, ours.replace('"ZZ102"', identifiers)), "utf-8")
+    with opened(configuration.load(folder / "config.toml"), World(now=lambda: NOW)) as bridge:
+        read = read_sources(bridge, [LocationId("1-1000000002")], NOW)
+        found = list(naming.lines(bridge, read.records))
+    assert all(line.do for line in found if line.warning)
+    return [("! " if line.warning else "") + line.says for line in found]
+
+
+def test_what_the_records_call_a_location_is_compared_with_its_identifiers(tmp_path: Path) -> None:
+    """Never a name that a record holds; and a name that no record uses is told, because it may be a slip."""
+    assert named_by(tmp_path / "a", '"ZZ999"') == [
+        "the records name every location; none of them uses the configured identifier ZZ999"]  # fmt: skip
+    assert named_by(tmp_path / "b", '"ROSE-7"', posts="rose-7") == ["the records name every location"]
+    (said,) = named_by(tmp_path / "c", '"ZZ102"', posts="Canary00001Zq")
+    assert said.startswith("! 20 rows of rose-cottage-rota left out, naming another location than Rose Cottage")
+    assert "Canary" not in said
+
+
+def test_a_server_whose_records_name_no_configured_location_is_told(tmp_path: Path) -> None:
+    text = CONFIG.format(more='[[source]]\nname = "dscr"\nconnector = "uk-core-fhir"\nfolder = "."', left="", sources='sources = ["dscr"]\nidentifiers = ["A1", "A2", "A3", "A4", "A5", "A6"]')
+    (tmp_path / "config.toml").write_text(text, "utf-8")
+    with opened(configuration.load(tmp_path / "config.toml"), World(now=lambda: NOW)) as bridge:
+        read = Records("dscr", received=Counter({"Location": 3}))
+        (line,) = naming.lines(bridge, [read])
+        assert line.warning and line.says == "no record of dscr names Rose House, by its CQC id or by its identifiers."
+        read.named = frozenset({"1-1000000001"})
+        (line,) = naming.lines(bridge, [read])
+        assert not line.warning and line.says.endswith("identifiers A1, A2, A3, A4, A5 and 1 more")
+        assert list(naming.lines(bridge, [Records("dscr")])) == []  # nothing came: that is told already
+
+
+def test_plain_validation_looks_for_the_folders_of_sources(tmp_path: Path) -> None:
+    config = configured(tmp_path, '[[source]]\nname = "dscr"\nconnector = "staff-csv"\nfolder = "exports"')
+    (missing,) = [line for line in of_files(config, NOW.date()) if line.failure]
+    assert missing.what == "folder of dscr" and missing.failure is not None and missing.failure.exit_code == 20
+    (tmp_path / "exports").mkdir()
+    lines = {line.what: line for line in of_files(config, NOW.date())}
+    assert lines["folders"].says == "of every source are there" and not any(line.failure for line in lines.values())

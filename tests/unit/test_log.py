@@ -5,10 +5,11 @@ import json
 import logging
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
-from dscr_bridge import log
+from dscr_bridge import daemon, log
 
 
 def logged(as_json: bool, **fields: log.Value) -> str:
@@ -41,6 +42,29 @@ def test_text_that_did_not_come_through_an_event_is_hidden() -> None:
     log.configure(as_json=True, stream=stream)
     logging.getLogger("dscr_bridge.stray").error("Ada Lovelace")
     assert "Ada" not in stream.getvalue() and "log.message_hidden" in stream.getvalue()
+
+
+def failed() -> BaseException:
+    try:
+        raise ValueError("Ada Lovelace")
+    except ValueError as failure:
+        return failure
+
+
+def test_where_a_question_failed_is_named_when_somebody_asked_and_never_what_with(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> datetime:
+        raise failed()
+
+    now = datetime.now(UTC)
+    for asked in (False, True):
+        log.name_places(asked)
+        try:
+            daemon.wanted(fails, lambda: now)
+        finally:
+            log.name_places(False)
+        said = capsys.readouterr().err
+        assert ("test_log.py:" in said and " in failed" in said) is asked
+        assert "Lovelace" not in said
 
 
 def test_levels_below_the_configured_one_cost_nothing() -> None:

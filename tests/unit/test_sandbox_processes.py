@@ -86,7 +86,16 @@ def test_a_simulator_that_cannot_start_says_so_and_leaves_nothing_behind(tmp_pat
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BridgeError, match="the simulator did not start"):
         processes.start("receiver", tmp_path / "file")
-    assert capfd.readouterr().err == "SIMULATOR: the folder, the port or the file cannot be used (File exists).\n"
+    assert capfd.readouterr().err == "SIMULATOR: the folder or the file cannot be used (File exists).\n"
+
+
+def test_a_port_that_is_taken_is_named(tmp_path, capfd):
+    with processes.start("receiver", tmp_path) as first:
+        port = int(first.url.rpartition(":")[2])
+        with pytest.raises(BridgeError, match="the simulator did not start"):
+            processes.start("receiver", tmp_path / "other", port=port)
+    said = capfd.readouterr().err
+    assert said.startswith(f"SIMULATOR: port {port} cannot be used (") and "perhaps a simulator runs on it already" in said
 
 
 def test_an_unknown_lever_is_refused_with_the_known_ones(tmp_path, capfd):

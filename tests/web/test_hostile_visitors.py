@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from installed import ELM, RIVER, ROSE, WILLOWS, Site, declared, served_site
 
-from dscr_bridge import acting, links
+from dscr_bridge import acting, links, log
 from dscr_bridge.accounts import Account, Role, hashed, new_key
 from dscr_bridge.config import Config, Pages
 from dscr_bridge.returns import CareType, LocationId, Obligation
@@ -63,6 +63,22 @@ def account(user: str, role: Role, *scope: str, standing: str = "") -> Account:
 
 def in_by_password(client: FlaskClient, user: str, password: str = PASSWORD, **more: str) -> Any:
     return client.post("/sign-in", data={"csrf": csrf(client.get("/sign-in")), "user": user, "password": password, **more})
+
+
+def test_a_page_that_fails_names_the_place_to_whoever_runs_it_with_traceback_and_nothing_to_the_visitor(
+    serve: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make_app(serve().desk)
+    app.add_url_rule("/static/fails", "static_that_fails", lambda: {}["Ada Lovelace"])
+    for asked in (False, True):
+        log.name_places(asked)
+        try:
+            answer = app.test_client().get("/static/fails")
+        finally:
+            log.name_places(False)
+        said = capsys.readouterr().err
+        assert answer.status_code == 500 and (f"{Path(__file__).name}:" in said) is asked
+        assert "Lovelace" not in said and b"Lovelace" not in answer.data and b"test_hostile" not in answer.data
 
 
 def test_nobody_sees_anything_without_signing_in(serve: Any) -> None:
