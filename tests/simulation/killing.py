@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
@@ -38,7 +38,6 @@ ROSE = "1-1000000002"
 HOME = Obligation(LocationId(ROSE), CareType.CARE_HOME, "2026-11")
 # Whatever makes bytes or names last on a disk.
 WRITES = ("fdatasync", "fsync", "rename", "pwrite64")
-
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,13 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
+
+
+class _Unstamped(WSGIRequestHandler):
+    """Adds no Date of its own: the receiver says what its clock says."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.send_response_only(code, message)
 
 
 @dataclass
@@ -157,7 +163,7 @@ def scene(decided: Path, folder: Path) -> Iterator[Scene]:
     shutil.copytree(decided, folder)
     clock = Clock()
     app = receiver.make(folder / "receiver", clock.now, [])
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Unstamped)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     config = folder / "config.toml"
