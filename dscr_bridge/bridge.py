@@ -23,7 +23,7 @@ from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.preparing import (
     Prepared,
     as_decided,
-    assembled,
+    assembled_in_parts,
     figures_of,
     nil_stated,
     require_nothing_personal,
@@ -50,8 +50,9 @@ def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
     they get a state, never a zero.
     """
     wanted = list(wanted)
-    with assembled(bridge, wanted) as (waist, read, as_at):
-        prepared = [figures_of(bridge, waist, one, read, as_at) for one in wanted]
+    counted = {one: figures_of(bridge, waist, one, read, as_at)
+               for waist, read, as_at, these in assembled_in_parts(bridge, wanted) for one in these}  # fmt: skip
+    prepared = [counted[one] for one in wanted]
     for one in prepared:
         bridge.remember(one)
     return prepared

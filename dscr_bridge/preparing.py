@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from dscr_bridge import mapping, privacy
-from dscr_bridge.assemble import assemble
+from dscr_bridge.assemble import assemble, assemble_in_parts
 from dscr_bridge.check import Freshness, NilEvidence, check, check_nil
 from dscr_bridge.count import count
 from dscr_bridge.errors import BridgeError, ConfigError, ReturnHeld
@@ -83,6 +83,20 @@ def assembled(
         yield waist, read, as_at
     finally:
         waist.close()
+
+
+def assembled_in_parts(
+    bridge: Bridge, wanted: Sequence[Obligation]
+) -> Iterator[tuple[Waist, Read, datetime, Sequence[Obligation]]]:
+    """Do the same for some of the obligations after the others, where their sources say very much."""
+    as_at = bridge.world.now()
+    locations = list(dict.fromkeys(o.location for o in wanted))
+    read = read_sources(bridge, locations, as_at)
+    for waist, entries in assemble_in_parts(read.records, [entry(bridge, one) for one in locations], {}, as_at):
+        here = {e.location for e in entries}
+        these = [one for one in wanted if one.location in here]
+        waist.add("operator_value", declared_rows(bridge, these, as_at))
+        yield waist, read, as_at, these
 
 
 def figures_of(

@@ -6,7 +6,7 @@ from typing import Any
 
 from dscr_bridge.mapping import Edition, Item, edition_for
 from dscr_bridge.opening import Bridge
-from dscr_bridge.preparing import Prepared, assembled, figures_of
+from dscr_bridge.preparing import Prepared, assembled_in_parts, figures_of
 from dscr_bridge.returns import Figure, Obligation, State
 
 # Why there is no figure, in words that say what to do about it.
@@ -64,9 +64,9 @@ def rehearse(bridge: Bridge, edition: Edition, wanted: Iterable[Obligation]) -> 
     """Read the sources and count under `edition` as if it were in force; nothing is sent, nothing is recorded."""
     wanted = list(wanted)
     known = {str(i.id) for i in edition_for(bridge.window().opens_on).items}
-    with assembled(bridge, wanted) as (waist, read, as_at):
-        prepared = [figures_of(bridge, waist, one, read, as_at, edition) for one in wanted]
-    return [_rehearsed(bridge, one, edition, known) for one in prepared]
+    prepared = {one: figures_of(bridge, waist, one, read, as_at, edition)
+                for waist, read, as_at, these in assembled_in_parts(bridge, wanted) for one in these}  # fmt: skip
+    return [_rehearsed(bridge, prepared[one], edition, known) for one in wanted]
 
 
 def text_of(edition: Edition, rehearsed: Iterable[Rehearsed]) -> str:

@@ -10,13 +10,14 @@ Times are UTC text `YYYY-MM-DDTHH:MM:SSZ`, intervals half-open; dates are Europe
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 
 from dscr_bridge import scripts
 from dscr_bridge.errors import BridgeError
+from dscr_bridge.packing import Packed, PackedRows
 
 Cell = str | bytes | int | float | None
 Row = tuple[Cell, ...]
@@ -258,6 +259,7 @@ class Records:
 
     source: str
     rows: dict[str, list[Row]] = field(default_factory=dict)
+    packed: dict[str, PackedRows] = field(default_factory=dict)  # more rows, where a source told very many
     reading: dict[str, Reading] = field(default_factory=dict)
     findings: Counter[Finding] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)  # resources or file rows that arrived, by type
@@ -266,6 +268,13 @@ class Records:
     named: frozenset[str] = frozenset()                      # the configured names of locations that records used
     refusals: list[BridgeError] = field(default_factory=list)  # why a table's reading failed, in words for people
     feeds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type or file -> its record tables
+
+    def of(self, table: str) -> Collection[Row]:
+        """Give all rows of a record table, to be gone through any number of times."""
+        rows, packed = self.rows.get(table, []), self.packed.get(table)
+        if not packed:
+            return rows
+        return PackedRows([*packed.pieces, Packed(rows)]) if rows else packed
 
 
 class Waist:

@@ -176,12 +176,8 @@ class Filling:
             self._choices.add(("stay_bed", loc, "", s.src, n) for loc, n in named.items() if n)
 
     def oddities(self) -> Oddities:
-        """Give what is odd, by location and rule."""
-        found = self._odd + self._of_people()
-        for s in self.sources:
-            for odd in s.oddities():
-                found.update(odd)
-        return found
+        """Give what is odd in how the tables fit together, by location and rule."""
+        return self._odd + self._of_people()
 
     def _of_people(self) -> Oddities:
         """Count people who are here and whose records say otherwise, or whose number is nobody's."""

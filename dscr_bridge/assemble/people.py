@@ -41,6 +41,11 @@ def group_people(sources: Sequence[Records], *, follow_see_also: bool) -> People
     return People((min(group - replaced or group), group) for group in joined(pairs))
 
 
+def names_one(verified: int | None, placeholder: int | None) -> bool:
+    """Say whether a national number joins the records that have it."""
+    return verified == 1 and not placeholder
+
+
 def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
     """Give the groups that the pairs make (union-find)."""
     above: dict[Key, Key] = {}
@@ -64,7 +69,7 @@ def _by_number(sources: Sequence[Records]) -> Iterator[tuple[Key, Key]]:
     whose: Mapping[Key, set[Key]] = defaultdict(set)
     for one in sources:
         for person, number, verified, placeholder in rows_of(one, "person_number"):
-            if verified == 1 and not placeholder:
+            if names_one(verified, placeholder):
                 whose[number].add(person)
     for people in whose.values():
         first, *others = people

@@ -1,6 +1,6 @@
 """Record rows as this room reads them: tuples in the order of the columns of their table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from dscr_bridge.tables import Records
@@ -8,6 +8,6 @@ from dscr_bridge.tables import Records
 Key = Any  # a number that lives for one run; readable words in tests
 
 
-def rows_of(records: Records, table: str) -> Sequence[Any]:
+def rows_of(records: Records, table: str) -> Collection[Any]:
     """Give the rows of a record table; their cells have the types of its columns."""
-    return records.rows.get(table, ())
+    return records.of(table)

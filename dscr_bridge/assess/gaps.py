@@ -1,6 +1,6 @@
 """The gap list: what a return needs, what MODS asks a care record to hold, and what this source gave."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dscr_bridge.assess.items import records_of
 from dscr_bridge.assess.shape import Gap, share
@@ -35,7 +35,7 @@ def _given(fact: Fact, records: Records, connector: Connector) -> str:
     read = [one for one in fact.filled if one.column in _filled_by(connector, one.table)]
     if not read:
         return "not_read"
-    parts = [_share([one for one in read if one.table == table], records.rows.get(table, []))
+    parts = [_share([one for one in read if one.table == table], records.of(table))
              for table in {one.table for one in read}]  # fmt: skip
     return min(parts, key=_SHARES.index)
 
@@ -48,7 +48,7 @@ def _filled_by(connector: Connector, table: str) -> set[str]:
     return named | ({"site"} if any(file.location for file in connector.files if table in file.tables) else set())
 
 
-def _share(told: Sequence[Filled], rows: Sequence[Row]) -> str:
+def _share(told: Sequence[Filled], rows: Collection[Row]) -> str:
     columns = [(RECORDS[one.table].names.index(one.column), one.codes) for one in told]
     return share(sum(any(_tells(row[p], codes) for p, codes in columns) for row in rows), len(rows))
 

@@ -23,10 +23,11 @@ from dscr_bridge.pull.asking import Again, Ask, Asking, CutShort, ServerFault, c
 from dscr_bridge.pull.bulk_job import Exports, Job, Lost, Refused
 from dscr_bridge.pull.capability import Capability, capability
 from dscr_bridge.pull.fhir_search import Reader
-from dscr_bridge.pull.gathering import Batch, Gathering, is_text
+from dscr_bridge.pull.gathering import Gathering, is_text
 from dscr_bridge.pull.lines import LineTooLong, blocks
 from dscr_bridge.pull.manifest import Manifest, Output, spoilt_types
 from dscr_bridge.pull.paging import Question, Server, counted
+from dscr_bridge.pull.shelves import Batch
 from dscr_bridge.returns import instant
 from dscr_bridge.tables import Reading, Records
 from dscr_bridge.world import World
@@ -227,6 +228,7 @@ class _Taking:
                     raise Again("garbled", tries=2)
                 batches.append(Batch())
                 self._gathering.lines(block, batches[-1])
+                self._gathering.shelve(batches)
         except LineTooLong:
             raise _Unusable("malformed") from None
         arrived = {of for batch in batches for of in batch.arrived}

@@ -5,12 +5,15 @@ Logical ids are held only while a source is read, and only for the types that th
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from dscr_bridge.connector import Connector, view_sources
+from dscr_bridge.packing import Packed, PackedRows
 from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys, room_label
 from dscr_bridge.pull.history import History
+from dscr_bridge.pull.shelves import SHELVES, Batch, by_batch, keys_on, packed
 from dscr_bridge.tables import RECORDS, Cell, Finding, Kind, Records, Row
 from dscr_bridge.views import CompiledViews, Page, Undecodable, ViewSource, compile_views
 from dscr_bridge.world import Witness
@@ -18,48 +21,19 @@ from dscr_bridge.world import Witness
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
 _ROOMS = "what rooms are called"
 _MANY = 20_000  # rows; a reading that holds more lets go of what is long past
-
-
-class Batch:
-    """The rows of one page or block; a `views.Sink`."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.rows: dict[str, list[Row]] = {}
-        self.arrived: Counter[str] = Counter()
-        self.odd: Counter[Finding] = Counter()
-        self.older = ""                         # the date before which doses are let go
-        self.gone: dict[str, list[Cell]] = {}   # their keys, by view
-
-    def append_for(self, view: str, /) -> Callable[[Row], object]:
-        """Give the function that takes the rows of a view."""
-        return self.rows.setdefault(view, []).append
-
-    def older_for(self, view: str, /) -> tuple[str, Callable[[Cell], object]]:
-        """Give the date before which rows of a dated view are let go, and what takes their keys."""
-        return self.older, self.gone.setdefault(view, []).append
-
-    def rejected(self, resource: str, element: str, kind: str, /) -> None:
-        """Count what could not be used."""
-        self.odd[Finding(kind, resource, element)] += 1
-
-    def received(self, resource: str, how_many: int, /) -> None:
-        """Count resources that arrived."""
-        self.arrived[resource] += how_many
-
-    def unread(self, resource: str, how_many: int, /) -> None:
-        """Count resources of a type that no view names."""
-        self.odd[Finding("unread", resource, "")] += how_many
+PACKED_FROM = 60_000  # rows; one that holds more packs them
+_LOOSE = 64  # batches that are packed together
 
 
 class Gathering:
     """What one source has said so far."""
 
     def __init__(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes], began: str,
-                 *, remember_ids: bool = True, witness: Witness | None = None) -> None:
+                 *, remember_ids: bool = True, witness: Witness | None = None, packed_from: int = PACKED_FROM) -> None:
         """Compile the connector's views for this run; ids are remembered only where something is asked by them.
 
-        `witness` sees the lines and documents of files; what a server answers it has seen before.
+        `witness` sees the lines and documents of files; what a server answers it has seen before.  A reading of more
+        than `packed_from` rows is held packed.
         """
         self.records = Records(decoding.source, read_at=began)
         self.known: dict[str, set[str]] = defaultdict(set)       # ids of resources that were read, by type
@@ -69,7 +43,7 @@ class Gathering:
         self._one_row_each = {view.name: not _unfolds(view.definition) for view in connector.views}
         self._rooms = decoding.rooms
         self._history = History(decoding.as_at, self._table_of, self._resource_of)
-        self._held = 0
+        self._held, self._packed_from, self._numbers = 0, packed_from, count()
         self._batches: list[Batch] = []
         self._witness = witness
         self.views = self._compiled(connector, decoding, codes, remember_ids)
@@ -80,7 +54,7 @@ class Gathering:
         if not is_utf8(page):
             raise Undecodable
         with self._one_at_a_time:
-            batch.older = self._history.before if self._held > _MANY else ""
+            self._begin(batch)
             decoded = self.views.decode_page(page, batch)
             self._lighten(batch)
             return decoded
@@ -96,9 +70,13 @@ class Gathering:
         if self._witness is not None:
             self._witness.lines(block)
         with self._one_at_a_time:
-            batch.older = self._history.before if self._held > _MANY else ""
+            self._begin(batch)
             self.views.decode_lines(block, batch)
             self._lighten(batch)
+
+    def _begin(self, batch: Batch) -> None:
+        batch.number = next(self._numbers)
+        batch.older = self._history.before if self._held > _MANY else ""
 
     def _lighten(self, batch: Batch) -> None:
         for key, name in batch.rows.pop(_ROOMS, ()):
@@ -136,11 +114,17 @@ class Gathering:
     def add(self, batches: Iterable[Batch]) -> None:
         """Keep these batches; one that holds no rows is only counted."""
         for batch in batches:
-            if not batch.rows and self._batches:
+            if not batch.rows and not batch.packed and self._batches:
                 self._batches[-1].arrived.update(batch.arrived)
                 self._batches[-1].odd.update(batch.odd)
             else:
                 self._batches.append(batch)
+        self.shelve(self._batches)
+
+    def shelve(self, batches: list[Batch]) -> None:
+        """Pack batches that stay or go together, where many have come and the reading is large."""
+        if len(batches) > _LOOSE and self._held > self._packed_from:
+            batches[:] = [packed(batches)]
 
     def received(self) -> int:
         """Say how many resources have arrived and been kept."""
@@ -156,15 +140,8 @@ class Gathering:
         for table in dict.fromkeys(self._table_of.values()):
             records.rows.setdefault(table, [])
         for view, table in self._table_of.items():
-            rows, twice, differing = once(
-                [batch.rows[view] for batch in self._batches if view in batch.rows], self._one_row_each[view],
-                _keys_of(table))
             resource = self._resource_of[view]
-            contradicted = self._history.contradicted(view, rows)
-            if contradicted:
-                rows = [row for row in rows if row[0] not in contradicted]
-                differing += len(contradicted)
-            records.rows[table] += rows
+            twice, differing = self._packed(view, table) if self._is_packed() else self._kept(view, table)
             repeated[resource] = max(repeated[resource], twice)
             if differing:
                 records.findings[Finding("changed_while_read", resource, "")] += differing
@@ -173,6 +150,44 @@ class Gathering:
             records.findings.update({Finding("duplicate", of, ""): n for of, n in repeated.items() if n})
         self._batches.clear()
         return records
+
+    def _is_packed(self) -> bool:
+        """Say whether rows are packed; then all of them are."""
+        if not any(batch.packed for batch in self._batches):
+            return False
+        if len(self._batches) > 1:
+            self._batches = [packed(self._batches)]
+        return True
+
+    def _kept(self, view: str, table: str) -> tuple[int, int]:
+        """Keep the rows of a view, each resource once; gives how many came again, and how many said something else."""
+        batches = [batch.rows[view] for batch in self._batches if view in batch.rows]
+        rows, twice, differing = self._once(view, table, batches, range(SHELVES))
+        self.records.rows[table] += rows
+        return twice, differing
+
+    def _packed(self, view: str, table: str) -> tuple[int, int]:
+        """Do the same with packed rows, shelf by shelf; most shelves hold each resource once and stay as they are."""
+        repeats = others = 0
+        kept = self.records.packed.setdefault(table, PackedRows()).pieces
+        for shelf in range(SHELVES):
+            pieces = self._batches[0].packed.pop((view, shelf), [])
+            keys = keys_on(pieces)
+            if len(keys) == sum(map(len, pieces)) and not self._history.contradicted(view, keys, [shelf]):
+                kept += (piece.narrower() for piece in pieces)
+                continue
+            rows, twice, differing = self._once(view, table, by_batch(pieces), [shelf])
+            kept += [Packed(rows)] if rows else []
+            repeats, others = repeats + twice, others + differing
+        return repeats, others
+
+    def _once(self, view: str, table: str, batches: Sequence[list[Row]], shelves: Iterable[int]
+              ) -> tuple[list[Row], int, int]:
+        rows, twice, differing = once(batches, self._one_row_each[view], _keys_of(table))
+        contradicted = self._history.contradicted(view, [row[0] for row in rows], shelves)
+        if contradicted:
+            rows = [row for row in rows if row[0] not in contradicted]
+        return rows, twice, differing + len(contradicted)
 
 
 def _names_of_rooms() -> ViewSource:

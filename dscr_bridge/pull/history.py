@@ -8,9 +8,10 @@ itself, and is then taken for past.
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from dscr_bridge.pull.shelves import SHELVES, short
 from dscr_bridge.tables import RECORDS, Cell, Finding, Row
 
 _LONG = timedelta(days=366)
@@ -25,7 +26,7 @@ class History:
         """Take the snapshot's instant, and the table and the resource type of each view."""
         self.before = (as_at - _LONG).strftime("%Y-%m-%d")
         self._tables, self._resources = tables, resources
-        self._let_go: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._let_go: dict[tuple[str, int], array[int]] = defaultdict(lambda: array("q"))  # by view and shelf
 
     def sift(self, rows: dict[str, list[Row]], unmade: Mapping[str, Collection[Cell]]) -> Counter[Finding]:
         """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were.
@@ -35,7 +36,7 @@ class History:
         gone: Counter[Finding] = Counter()
         stays: set[Cell] = set()
         for view, keys in unmade.items():
-            self._let_go[view].extend(map(_short, keys))
+            self._note(view, keys)
             gone[Finding("long_past", self._resources[view], "")] += len(keys)
         for view, those in rows.items():
             if self._tables[view] != "stay":
@@ -44,7 +45,7 @@ class History:
             if past:
                 stays |= past
                 rows[view] = [row for row in those if row[0] not in past]
-                self._let_go[view].extend(map(_short, past))
+                self._note(view, past)
                 gone[Finding("long_past", self._resources[view], "")] += len(past)
         if stays:
             for view, those in rows.items():
@@ -52,17 +53,21 @@ class History:
                     rows[view] = [row for row in those if row[0] not in stays]
         return gone
 
-    def contradicted(self, view: str, rows: list[Row]) -> set[Cell]:
-        """Give the keys of kept rows of which a page or block before or after said that they are long past."""
-        if view not in self._let_go or not rows:
+    def contradicted(self, view: str, keys: Collection[Cell], shelves: Iterable[int] = range(SHELVES)) -> set[Cell]:
+        """Give those of these keys of kept rows of which a page or block before or after said that they are long past.
+
+        `shelves` are those that all of the keys are on.
+        """
+        gone = [self._let_go[view, shelf] for shelf in shelves if (view, shelf) in self._let_go]
+        if not gone or not keys:
             return set()
-        kept = {_short(row[0]): row[0] for row in rows}
-        return {kept[short] for short in self._let_go[view] if short in kept}
+        kept = {short(key): key for key in keys}
+        return {kept[number] for those in gone for number in those if number in kept}
+
+    def _note(self, view: str, keys: Iterable[Cell]) -> None:
+        for number in map(short, keys):
+            self._let_go[view, number % SHELVES].append(number)
 
     def _is_past(self, row: Row) -> bool:
         end = row[_END]
         return row[_STATUS] in _OVER and isinstance(end, str) and end < self.before
-
-
-def _short(key: Cell) -> int:
-    return key if isinstance(key, int) else hash(key)

@@ -21,9 +21,10 @@ from dscr_bridge.errors import ConfigError, RecordsUnreadable, SourceRefused, So
 from dscr_bridge.privacy import Codes, Decoding
 from dscr_bridge.pull import Step
 from dscr_bridge.pull.folder import Found, Place, place_of
-from dscr_bridge.pull.gathering import Batch, Gathering
+from dscr_bridge.pull.gathering import Gathering
 from dscr_bridge.pull.lines import LineTooLong, blocks
 from dscr_bridge.pull.reading import readings
+from dscr_bridge.pull.shelves import Batch
 from dscr_bridge.returns import instant
 from dscr_bridge.tables import Finding, Reading, Records
 from dscr_bridge.views import Undecodable
@@ -112,6 +113,7 @@ def _one_file(found: Found, place: Place, source: Source, gathering: Gathering) 
                 for block in blocks(iter(lambda: file.read(_BLOCK), b"")):
                     batches.append(Batch())
                     gathering.lines(block, batches[-1])
+                    gathering.shelve(batches)
             else:
                 batches.append(Batch())
                 _document(_whole(file, source.limits.max_body_mb * 1024 * 1024), gathering, batches[-1])

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from dscr_bridge import log
 from dscr_bridge.pull.asking import Answer, Asking
-from dscr_bridge.pull.gathering import Batch
+from dscr_bridge.pull.shelves import Batch
 from dscr_bridge.tables import Reading
 from dscr_bridge.views import Page, Undecodable
 

@@ -45,8 +45,9 @@ def bridge_pages(folder: Path, counting: Callable[[Any], Callable[[Any], None]])
     """From the pages to every figure of every home; answers checked."""
     from dscr_bridge import connector, mapping
     from dscr_bridge.privacy import Decoding, Keys
-    from dscr_bridge.pull.gathering import Batch, Gathering
+    from dscr_bridge.pull.gathering import Gathering
     from dscr_bridge.pull.reading import readings
+    from dscr_bridge.pull.shelves import Batch
     from dscr_bridge.returns import LocationId
     from dscr_bridge.tables import Reading
 

@@ -16,8 +16,8 @@ from dscr_bridge.errors import BridgeError, RecordsUnreadable, SourceRefused, So
 from dscr_bridge.mapping.codes import load_codes
 from dscr_bridge.privacy import Decoding, Keys
 from dscr_bridge.pull import Step, pull
-from dscr_bridge.pull.gathering import Batch
 from dscr_bridge.pull.paging import Found
+from dscr_bridge.pull.shelves import Batch
 from dscr_bridge.returns import LocationId
 from dscr_bridge.sandbox import homes, processes
 from dscr_bridge.sandbox.registry import CLIENT_ID, CLIENT_SECRET

@@ -69,7 +69,7 @@ found = pull(Source.model_validate(said), connector, decoding, codes, World(slee
 # Not getrusage: its peak counts what the parent held before this program replaced it.
 peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
 print(json.dumps({"mb": int(peak[1]) / 1024, "received": found.received["Encounter"],
-                  "current": sum(row[6] == "current" for row in found.rows["stay"]), "rows": sum(map(len, found.rows.values())),
+                  "current": sum(row[6] == "current" for row in found.of("stay")), "rows": sum(map(len, found.rows.values())),
                   "reading": found.reading["stay"]}))
 """
 

@@ -1,0 +1,69 @@
+"""Which keys belong together, of millions: union-find over sorted numbers instead of objects."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from dscr_bridge.assemble.rows import Key
+
+_LAST = 255  # of the boxes; a box is sorted by itself, so that never all keys are objects at once
+_UNTIDY = 1000
+
+
+class Groups:
+    """Groups of keys."""
+
+    def __init__(self) -> None:
+        """Begin without keys; `note` them all, then `settle`."""
+        self._boxes = [array("q") for _ in range(_LAST + 1)]
+        self._tidy = [_UNTIDY] * (_LAST + 1)  # the length at which a box is made tidy again
+        self._first: list[int] = []      # of each box: the number of its first key
+        self._above = array("l")
+
+    def note(self, keys: Iterable[Key]) -> None:
+        """Make keys known; None is none."""
+        boxes, tidy = self._boxes, self._tidy
+        for key in keys:
+            if key is None:
+                continue
+            number = key if isinstance(key, int) else hash(key)
+            box = boxes[number & _LAST]
+            box.append(number)
+            if len(box) > tidy[number & _LAST]:
+                self._make_tidy(number & _LAST)
+
+    def _make_tidy(self, box: int) -> None:
+        self._boxes[box] = tidied = array("q", sorted(set(self._boxes[box])))
+        self._tidy[box] = max(_UNTIDY, 2 * len(tidied))
+
+    def settle(self) -> None:
+        """Number the keys; each is a group of its own as yet."""
+        count = 0
+        for box in range(_LAST + 1):
+            self._make_tidy(box)
+            self._first.append(count)
+            count += len(self._boxes[box])
+        self._above = array("l", range(count))
+
+    def number(self, key: Key) -> int:
+        """Give the number of a key that was noted."""
+        number = key if isinstance(key, int) else hash(key)
+        box = number & _LAST
+        return self._first[box] + bisect_left(self._boxes[box], number)
+
+    def group(self, number: int) -> int:
+        """Give the number that stands for the group of this one."""
+        above = self._above
+        up = above[number]
+        while up != number:
+            above[number] = number = above[up]
+            up = above[number]
+        return number
+
+    def join(self, one: int, other: int) -> int:
+        """Make one group of two; gives the number that stands for it."""
+        one, other = self.group(one), self.group(other)
+        if one > other:
+            one, other = other, one
+        self._above[other] = one
+        return one
