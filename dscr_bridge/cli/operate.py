@@ -87,13 +87,15 @@ def pages_beside(bridge: "Bridge") -> "Iterator[Bridge]":
 def questions(bridge: "Bridge") -> "Callable[[], datetime]":
     """What the daemon asks each time: do what is due, tell people what is new, and show that we are alive."""
     from dscr_bridge import bridge as flow
-    from dscr_bridge import notify, tending
+    from dscr_bridge import clock_watch, notify, tending
 
     alive: list[datetime | None] = [None]
     tended: list[datetime | None] = [None]
+    compared: list[datetime | None] = [None]
 
     def ask() -> "datetime":
         tended[0] = tending.tend(bridge, tended[0])
+        compared[0] = clock_watch.look(bridge, compared[0])
         again = flow.run_due(bridge)
         notify.tick(bridge)
         alive[0] = notify.still_alive(bridge, alive[0])

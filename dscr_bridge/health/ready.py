@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dscr_bridge import log, mapping
+from dscr_bridge.clock_watch import APART
 from dscr_bridge.config import Config, Secret
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import SETTLED, TAKEN, ObligationRow, ObligationState
@@ -28,6 +29,7 @@ LEAST_FREE = 200 * 2**20
 LATE = timedelta(hours=1)
 _WAITS_FOR_A_PERSON = frozenset({ObligationState.READY, ObligationState.HELD, ObligationState.REFUSED})
 _LAST_DAY = timedelta(hours=24)
+_SET_IT = "Set the date, the time and the time zone of this computer."
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def readiness(bridge: Bridge) -> Readiness:
     now, window = bridge.world.now(), bridge.window()
     rows = [bridge.ledger.obligation(one) for one in bridge.obligations(window)]
     states = Counter((row.state.value, row.obligation.care_type.value) for row in rows)
-    blockers = [*_of_this_machine(bridge.config), *_of_definitions(bridge, rows)]
+    blockers = [*_of_this_machine(bridge.config), *_of_the_clock(bridge), *_of_definitions(bridge, rows)]
     blockers += [b for row in rows if (b := _of_return(bridge, row, window, now)) is not None]
     taken = sum(row.state in TAKEN for row in rows)
     return Readiness(window, now, states, len(rows), taken, tuple(blockers))
@@ -91,8 +93,8 @@ def _of_return(bridge: Bridge, row: ObligationRow, window: Window, now: datetime
     if row.state is ObligationState.DUE:
         late = now > bridge.planned_at(window, row.obligation.location) + LATE
         return _blocked(row, "not_begun", "It should have been prepared by now: is `run` running?") if late else None
-    if row.reason == "clocks_differ":
-        return _blocked(row, "clocks_differ", "Set the date, the time and the time zone of this computer.")
+    if row.reason == APART:
+        return _blocked(row, APART, _SET_IT)
     # Waits for a source or for the receiver: the bridge goes on trying; on the last day a person takes over.
     return _blocked(row, f"{row.state}_on_the_last_day", "Enter it by hand.") if left < _LAST_DAY else None
 
@@ -123,6 +125,11 @@ def _of_this_machine(config: Config) -> Iterator[Blocker]:
             secret.secret_value()
         except BridgeError:
             yield Blocker(f"secret_of_{name}_missing", do="Run: dscr-bridge validate --connect")
+
+
+def _of_the_clock(bridge: Bridge) -> Iterator[Blocker]:
+    if bridge.ledger.decided(APART):  # found while no window was open
+        yield Blocker(APART, do=_SET_IT)
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:

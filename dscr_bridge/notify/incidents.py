@@ -14,7 +14,7 @@ from dscr_bridge.notify.ladder import Rungs, left
 from dscr_bridge.notify.ladder import rung as rung_of
 from dscr_bridge.notify.notice import GROUP, MANAGER, SUPPLIER, Notice, Told
 from dscr_bridge.notify.statutory import statutory
-from dscr_bridge.notify.upkeep import before_window, certificates, holidays
+from dscr_bridge.notify.upkeep import before_window, certificates, clock, holidays
 from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import CareType, Obligation
 from dscr_bridge.window import LONDON, Window
@@ -39,7 +39,7 @@ def notices(bridge: Bridge, provider: Provider, told: Mapping[str, Told], now: d
         for location, obligation, row in its:
             found += _of_return(bridge, location, obligation, row, w, told, now)
         found += _of_provider(bridge, provider, its, w, told, now)
-    for upkeep in (holidays, certificates, statutory):
+    for upkeep in (clock, holidays, certificates, statutory):
         found += upkeep(bridge, provider, told, now)
     return found
 

@@ -1,9 +1,10 @@
-"""What has an end of its own: the table of bank holidays, the certificates by which sources know us, the contacts."""
+"""What has an end of its own: the table of bank holidays, the certificates of sources, the contacts; and the clock."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from dscr_bridge.clock_watch import APART
 from dscr_bridge.config import Certificate, Config, Provider, Source
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.mapping import published_to
@@ -31,6 +32,25 @@ def before_window(provider: Provider, window: Window, told: Mapping[str, Told], 
             f"The window opens on {window.opens_on:%A} {window.opens_on.day} {window.opens_on:%B}.",
             (),
         )
+
+
+def clock(bridge: Bridge, provider: Provider, told: Mapping[str, Told], now: datetime) -> Iterator[Notice]:
+    """Say that this computer believes in another day; at once, since its quiet hours are of that day too."""
+    for found in bridge.ledger.decided(APART):
+        key = f"{provider.id}/clock/{found.at:%Y-%m-%dT%H:%M}"
+        if found.chain == f"provider:{provider.id}" and key not in told:
+            yield Notice(
+                key,
+                "apart",
+                "clock",
+                frozenset({MANAGER, GROUP, SUPPLIER}),
+                True,
+                "The computer with the bridge believes in another day",
+                "Set the date, the time and the time zone of that computer.",
+                "Its clock and the receiver's are more than twelve hours apart. It would open and close windows on "
+                "wrong days, and sends nothing until the two agree.",
+                (),
+            )
 
 
 def holidays(bridge: Bridge, provider: Provider, told: Mapping[str, Told], now: datetime) -> Iterator[Notice]:

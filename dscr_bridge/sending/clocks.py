@@ -37,6 +37,11 @@ def _ahead(answer: Answer) -> timedelta:
     return ahead if abs(ahead) > timedelta(seconds=2) else timedelta(0)
 
 
+def name_the_same_day(answer: Answer) -> bool:
+    """Say whether our clock and the receiver's are within half a day; one that does not tell its time is believed."""
+    return abs(_ahead(answer)) <= MOST_APART
+
+
 def require_same_day(answer: Answer, as_at: datetime | None, where: str) -> None:
     """Raise ClocksDiffer where our clock is more than half a day from the receiver's; from the future no figure comes.
 
@@ -45,7 +50,7 @@ def require_same_day(answer: Answer, as_at: datetime | None, where: str) -> None
     rule of the editions.  A receiver that does not tell its time witnesses nothing.
     """
     apart = _ahead(answer)
-    if abs(apart) > MOST_APART:
+    if not name_the_same_day(answer):
         raise _differ(where, f"this computer's clock is {_size(apart)} {_side(apart)} the receiver's.")
     if as_at is not None and as_at - answer.came_at > MOST_APART:
         raise _differ(where, "the figures were counted while this computer's clock ran ahead by days.")

@@ -100,6 +100,7 @@ DECIDED: Mapping[str, str] = {
     "register_read": "CQC register read", "checklist_done": "A step for a new location done",
     "supply_owed": "Figures to supply after a notice",
     "drilled": "Drill run", "assured": "Assurance documents made",
+    "clocks_differ": "This computer's clock and the receiver's name different days",
     "told": "People were told", "case": "Enforcement case noted", "contacts_confirmed": "Contacts confirmed",
     "signed_in": "Signed in",
 }  # fmt: skip

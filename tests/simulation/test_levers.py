@@ -18,8 +18,11 @@ import waitress
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
-from dscr_bridge import deciding, sending
+from dscr_bridge import deciding, health, sending
+from dscr_bridge.cli.operate import questions
 from dscr_bridge.ledger import ObligationRow
+from dscr_bridge.notify.incidents import notices
+from dscr_bridge.notify.notice import Told
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.returns import CareType, LocationId, Obligation
 from dscr_bridge.sandbox import care_record, homes, receiver, settings, shelf
@@ -264,6 +267,28 @@ def test_while_the_clocks_are_days_apart_nothing_goes_and_when_they_agree_it_is_
     httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=[]).raise_for_status()
     row = rose.run(hours=1)
     assert row.state == "on_record" and row.as_at is not None and row.as_at >= counted + timedelta(hours=1)
+
+
+def test_a_computer_that_believes_in_another_day_says_so_although_no_window_is_open_there(rose: Here) -> None:
+    """Nothing is due on its day, so that no return would ever compare the clocks."""
+    rose.at = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    ask, provider = questions(rose.bridge), rose.bridge.config.provider[0]
+    ask()
+    assert health.readiness(rose.bridge).ready
+    rose.pull("receiver", "clock-offset", "--seconds", str(9 * 86_400))
+    for hours, apart in ((5, False), (2, True), (1, True)):  # four times a day
+        rose.at += timedelta(hours=hours)
+        ask()
+        assert [b.reason for b in health.readiness(rose.bridge).blockers] == ["clocks_differ"] * apart
+    (told,) = [n for n in notices(rose.bridge, provider, {}, rose.at) if n.kind == "clock"]
+    assert told.urgent and "Set the date" in told.next_step
+    assert not [n for n in notices(rose.bridge, provider, {told.key: Told("apart", rose.at)}, rose.at) if n.kind == "clock"]
+    httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=[]).raise_for_status()
+    rose.at += timedelta(minutes=11)
+    ask()
+    assert health.readiness(rose.bridge).ready
+    noted = [e for e in rose.bridge.ledger.events(f"provider:{provider.id}") if e.body.get("kind") == "clocks_differ"]
+    assert [e.kind for e in noted] == ["decided", "decision_withdrawn"] and rose.arrived() == []
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
