@@ -5,6 +5,8 @@ every return is on record, and nothing was sent twice.
 """
 
 import json
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +30,7 @@ from dscr_bridge.ledger import SETTLED, open_ledger
 from dscr_bridge.opening import Bridge, opened
 from dscr_bridge.preparing import Prepared
 from dscr_bridge.pull import Step
-from dscr_bridge.returns import number
+from dscr_bridge.returns import number, several
 from dscr_bridge.sandbox import homes, processes, registry, settings
 from dscr_bridge.sandbox.expected import Expected
 from dscr_bridge.sandbox.processes import Running
@@ -145,11 +147,13 @@ def _people(stage: Stage, bridge: Bridge, expected: Expected) -> None:
     """Let the simulated manager decide what only a person can: declared figures, the edition, its unsure items."""
     stage.step(1, "What only a person can say, said once")
     edition = mapping.edition_for(bridge.window().opens_on)
+    said = []
     for home in expected.homes:
         for one in home.declared:
             deciding.declare(bridge, home.location, one.item, one.value, by=PERSON, bed_type=one.bed_type, until=None)
-            title = edition.item(one.item).title
-            stage.say(f"{home.name:20} {title}: {one.value.replace('_', ' ')}")
+            said.append(f"{home.name}: {edition.item(one.item).title}: {one.value.replace('_', ' ')}")
+    stage.say(f"{PERSON} states {several(len(said), 'figure')} that no system knows, for example:")
+    stage.say(f"  {said[0]}")
     verified = deciding.verify_items(bridge, "all", by=PERSON, leave_out=None, provider=None)
     stage.say(f"{len({d.key for d in verified})} items whose official wording was not seen are taken as verified. "
               "In real life a named person compares each with the live notice first.")  # fmt: skip
@@ -163,10 +167,16 @@ def _rehearse(stage: Stage, bridge: Bridge) -> None:
     stage.step(2, "The drill: read every source, log in to the receiver, send nothing")
     stage.say(show.window_line(bridge.window(), bridge.world.now()))
     lines = drill.of_files(bridge.config, bridge.window().opens_on) + drill.of_connections(bridge)
-    stage.say(drill.shown(lines))
-    for line in lines:
-        if line.failure or line.warning:
-            stage.problems.append(line.what)
+    amiss = [line for line in lines if line.failure or line.warning]
+    stage.problems += [line.what for line in amiss]
+    if amiss:
+        stage.say(drill.shown(amiss))
+    named = [f" {source.name}" for source in bridge.config.source]
+    kinds = dict.fromkeys(next((line.what.replace(n, "s") for n in named if n in line.what), line.what)
+                          for line in lines)  # fmt: skip
+    well = f"{len(lines) - len(amiss)} of {len(lines)} things that were tried are well"
+    stage.hold(not amiss, f"{well}: {', '.join(kinds)}")
+    stage.say(Text("dscr-bridge validate --connect shows them line by line.", "dim"))
 
 
 def _figures(stage: Stage, bridge: Bridge, expected: Expected) -> None:
@@ -174,8 +184,12 @@ def _figures(stage: Stage, bridge: Bridge, expected: Expected) -> None:
     with _watched(stage, bridge) as watching:
         prepared = flow.prepare(watching, bridge.obligations(bridge.window()))
     right = wrong = 0
+    _show(stage, bridge, prepared[0])
+    stage.console.print()
+    stage.say(f"The other {len(prepared) - 1} in short, as dscr-bridge preview shows each of them whole:")
     for one in prepared:
-        _show(stage, bridge, one)
+        if one is not prepared[0]:
+            stage.say(_in_short(bridge, one))
         answers = expected.of(one.obligation.location, one.obligation.care_type)
         found = {str(f.item): number(f.value) for f in one.figures.figures}
         differing = sorted(i for i in answers if found.get(i) != answers[i])
@@ -194,7 +208,7 @@ def _send(stage: Stage, bridge: Bridge) -> None:
         return
     again = flow.run_due(bridge)
     stage.say(show.standing(_rows(bridge)))
-    stage.say(f"Next moment worth asking: {show.local(again)}.")
+    stage.say(f"dscr-bridge run, which does this by itself, would look again at {show.local(again)}.")
 
 
 def _send_again(stage: Stage, bridge: Bridge) -> None:
@@ -213,8 +227,8 @@ def _send_again(stage: Stage, bridge: Bridge) -> None:
 
 def _proof(stage: Stage, bridge: Bridge, receiver: Running, before: list[dict[str, Any]]) -> None:
     stage.step(5, "The receipts, and what proves them")
-    for name, row in _rows(bridge):
-        stage.say(show.receipts(f"{name} · {show.CARE_TYPE[row.obligation.care_type]}", row))
+    name, first = _rows(bridge)[0]
+    stage.say(show.receipts(f"{name} · {show.CARE_TYPE[first.obligation.care_type]}", first))
     rows = [row for _, row in _rows(bridge)]
     after = _arrivals(receiver)
     keys = [a["key"] for a in after]
@@ -227,7 +241,8 @@ def _proof(stage: Stage, bridge: Bridge, receiver: Running, before: list[dict[st
         stage.hold(len(after) == len(before), "this time nothing was sent: everything was already accepted")
     stage.hold(bridge.ledger.verify().sound, "the ledger is sound: every event is chained to the one before")
     pages = sorted((stage.folder / "data" / "receipts").glob("*.html"))
-    stage.hold(len(pages) == len(rows), f"{len(pages)} receipts to print in {stage.folder / 'data' / 'receipts'}")
+    stage.hold(len(pages) == len(rows), f"{len(pages)} receipts to print, one for each return; the first of them:")
+    show.receipt_pages(stage.console, bridge, [first])
 
 
 def _close(stage: Stage) -> int:
@@ -238,10 +253,22 @@ def _close(stage: Stage) -> int:
         for problem in stage.problems:
             stage.say(problem)
         return 1
-    stage.console.print(Text(f"Done in {seconds:.1f} seconds. SIMULATED from end to end. "
-                             "Run it again: nothing will be sent twice.",
-                             "bold"))  # fmt: skip
+    stage.console.print(Text(f"Done in {seconds:.1f} seconds. SIMULATED from end to end.", "bold"))
+    stage.console.print()
+    stage.console.print("Next, whichever you like:")
+    for command, says in _next(shutil.which("dscr-bridge") is not None):
+        stage.console.print(f"  {command:39} {says}", markup=False, soft_wrap=True)
     return 0
+
+
+def _next(on_the_path: bool) -> Iterator[tuple[str, str]]:
+    """Give the commands that a newcomer may give next; the first puts the program on the path where it is not."""
+    if not on_the_path:
+        yield f'export PATH="{Path(sys.executable).parent}:$PATH"', "first, in each terminal"
+    yield "dscr-bridge demo", "once more: nothing is sent twice"
+    yield "dscr-bridge init --practice practice", "a month of your own to practise with, step by step to a receipt"
+    yield "dscr-bridge demo --records FOLDER", "your own FHIR records, counted here; nothing is sent"
+    yield "dscr-bridge init", "connect your own systems; it asks a few questions"
 
 
 def _show(stage: Stage, bridge: Bridge, prepared: Prepared) -> None:
@@ -252,15 +279,26 @@ def _show(stage: Stage, bridge: Bridge, prepared: Prepared) -> None:
     stage.say(show.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
 
 
+def _in_short(bridge: Bridge, prepared: Prepared) -> Text:
+    """Say of a return in one line how many figures it has and what the rules say."""
+    of, figures = prepared.obligation, prepared.figures.figures
+    name = f"{bridge.owing(of.location)[1].name} · {show.CARE_TYPE[of.care_type]}"
+    rules, broken = len(prepared.edition.rules_for(of.care_type)), show.broken(prepared.problems)
+    valued = sum(f.value is not None for f in figures)
+    return Text(f"{name:33} {valued} of {len(figures)} figures, {rules - broken} of {rules} rules hold")
+
+
 @contextmanager
 def _watched(stage: Stage, bridge: Bridge) -> Iterator[Bridge]:
     """Show how far the pull is, while it runs."""
     seen: dict[tuple[str, str], Step] = {}
     with stage.console.status("Reading ..."):
         yield replace(bridge, watch=lambda s: seen.update({(s.source, s.table_or_resource): s}))
-    for source in dict.fromkeys(name for name, _ in seen):
+    sources = list(dict.fromkeys(name for name, _ in seen))
+    for source in sources[:2]:
         parts = [f"{s.table_or_resource} {s.received:,}" for (name, _), s in seen.items() if name == source]
         stage.say(Text(f"{source:22} ").append(" · ".join(parts), "dim"))
+    stage.say(Text(f"and {len(sources[2:])} more sources", "dim"))
 
 
 def _rows(bridge: Bridge) -> list[tuple[str, Any]]:

@@ -189,15 +189,19 @@ def _how(figure: Figure, item: Item, goes: bool) -> Text:
 
 def checks(problems: Sequence[Problem], rules: int) -> RenderableType:
     """Show what the rules say: what stops the return first, then what a person should look at."""
-    broken = len({p.rule for p in problems if p.level is not Level.NOTE})
-    if not broken:
+    if not (n := broken(problems)):
         head = Text(f"✓ all {rules} rules hold", "green")
     else:
-        head = Text(f"{rules - broken} of {rules} rules hold; {'this one does' if broken == 1 else 'these do'} not:")
+        head = Text(f"{rules - n} of {rules} rules hold; {'this one does' if n == 1 else 'these do'} not:")
     lines = [_problem(p) for p in sorted(problems, key=lambda p: list(Level).index(p.level))]
     used = [f"{MARK[level][0]} {means}" for level, means in _KEY.items() if any(p.level is level for p in problems)]
     key = [Text(f"({', '.join(used)}. More on one: dscr-bridge explain {problems[0].rule})", "dim")] if used else []
     return Group(head, *lines, *key)
+
+
+def broken(problems: Iterable[Problem]) -> int:
+    """Count the rules that do not hold; a note breaks none."""
+    return len({p.rule for p in problems if p.level is not Level.NOTE})
 
 
 def _problem(problem: Problem) -> Text:

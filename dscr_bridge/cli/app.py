@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dscr_bridge import __version__
+from dscr_bridge.cli.groups import ByTask
 
 if TYPE_CHECKING:
     from dscr_bridge.config import Config, Practice
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="dscr-bridge",
+    cls=ByTask,
     help="Turn a digital social care record into the monthly Capacity Tracker return: counted without personal "
     "identifiers, checked, sent inside the window, proved by a receipt.",
     epilog="Exit codes: 0 done; 2 wrong use; 10 configuration; 11 definitions; 20 source down; 21 source refused; "

@@ -13,6 +13,7 @@ from dscr_bridge.ledger import SETTLED, TAKEN
 from dscr_bridge.ledger.states import Event, Happened
 from dscr_bridge.opening import SOFTWARE
 from dscr_bridge.returns import Obligation
+from dscr_bridge.submit import by_hand
 from dscr_bridge.web import charts, history
 from dscr_bridge.web.app import me, mine, my_return, printable, signed_in, the_desk
 from dscr_bridge.web.wall import bricks_of
@@ -47,6 +48,22 @@ def one_receipt(location_id: str, care_type: str, month: str) -> Response:
     except KeyError:
         abort(404)
     return printable(receipt.page(document))
+
+
+@pages.get("/location/<location_id>/<care_type>/crib-sheet")
+@signed_in
+def crib_sheet(location_id: str, care_type: str) -> Response:
+    """Show the sheet from which a person types this window's return in, as it was made; it prints."""
+    _, _, obligation = my_return(location_id, care_type)
+    try:
+        return printable(sheet_of(obligation).read_text("utf-8"))
+    except OSError:
+        abort(404)
+
+
+def sheet_of(obligation: Obligation) -> Path:
+    """Give the file of a return's crib sheet, whether or not there is one."""
+    return by_hand.path_of(the_desk().bridge.config.data_folder / "crib-sheets", obligation)
 
 
 @pages.get("/location/<location_id>/<care_type>/history")

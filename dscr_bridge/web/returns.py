@@ -15,6 +15,7 @@ from dscr_bridge.returns import Level, Obligation, figures_sha256
 from dscr_bridge.web import month_questions, words
 from dscr_bridge.web.app import approvers_only, flash, me, my_return, signed_in, the_desk
 from dscr_bridge.web.desk import Seen, state_now
+from dscr_bridge.web.proof import sheet_of
 from dscr_bridge.window import LONDON
 
 pages = Blueprint("returns", __name__, url_prefix="/location/<location_id>/<care_type>")
@@ -37,6 +38,7 @@ def one(location_id: str, care_type: str) -> Any:
         figures_sha256=figures_sha256(seen.figures) if seen else "", person=me(), taken=row.state in TAKEN,
         paused=acting.is_paused(desk.bridge, location.id), fixes=_fixes(seen) if seen else [],
         by_hand=desk.bridge.channel_for(obligation) is None, coverage=_coverage(seen), odd=_odd(seen),
+        sheet=sheet_of(obligation).is_file(),
         awaiting=row.state is ObligationState.READY and row.reason == "awaiting_confirmation",
         holds={p.rule for p in seen.holding} if seen else set(), warning=Level.WARNING, figure_previous=_previous_value,
     )  # fmt: skip

@@ -152,3 +152,14 @@ def test_every_page_is_in_the_site_and_every_threat_names_tests_that_exist() -> 
     for row in rows:
         tests = re.findall(r"`(tests/[\w/]+\.py)`", row)
         assert tests and all((ROOT / t).is_file() and "def test_" in (ROOT / t).read_text() for t in tests), row
+
+
+def test_what_the_managers_guide_says_to_press_stands_on_the_pages() -> None:
+    """She opens no terminal: the guide leads with the pages, in their own words, and commands come after all of them."""
+    guide = (DOCS / "guides" / "registered-manager.md").read_text("utf-8")
+    shown = "\n".join(p.read_text("utf-8") for p in sorted((ROOT / "dscr_bridge" / "web" / "templates").glob("*.html")))
+    pressed = re.findall(r"(?<!^)\*\*([^*]+)\*\*", " ".join(guide.split()))[1:]  # after the promise at its head
+    assert len(pressed) >= 18
+    for words in pressed:
+        assert words.rstrip(".") in shown, words
+    assert guide.index("dscr-bridge ") > guide.index("## Once, with your supplier")

@@ -10,8 +10,11 @@ from datetime import time as clock_time
 from pathlib import Path
 
 import pytest
+import typer
 from stage import CLOCK, ROOT, Place, Ran, plain, running
 
+from dscr_bridge.cli import every_command
+from dscr_bridge.demo import _next
 from dscr_bridge.due import planned_at
 from dscr_bridge.window import window_at
 
@@ -95,3 +98,19 @@ def test_the_demonstration_ends_well_twice_and_sends_nothing_the_second_time(
     assert "SIMULATED" in first.out and "✗" not in first.out + second.out
     assert plain(second.out).count("✓ already accepted:") == 5
     assert "this time nothing was sent: everything was already accepted" in plain(second.out)
+    assert len(first.out.splitlines()) < 140  # what teaches: one return whole, the others in a line each
+    assert plain(first.out).count("Maximum capacity") == 1 and "Rose Cottage · care home 23 of 28 figures, 30 of 31 rules hold" in plain(first.out)
+
+
+def test_the_demonstration_ends_with_what_a_newcomer_can_do_next(demonstrations: list[tuple[Ran, list[str]]]) -> None:
+    """Each command exists; and where the program is not on the path, the first line puts it there."""
+    (first, _), _ = demonstrations
+    (receipt,) = [line.partition(": ")[2] for line in first.out.splitlines() if line.startswith("Receipt: ")]
+    assert Path(receipt).is_file()
+    steps = [line.strip() for line in first.out.partition("Next, whichever you like:\n")[2].splitlines()]
+    if steps[0].startswith("export PATH="):
+        assert (Path(steps.pop(0).split('"')[1].partition(":")[0]) / "python").exists()
+    known = typer.main.get_command(every_command())
+    assert [line.split()[:2] for line in steps] == [["dscr-bridge", name] for name in ("demo", "init", "demo", "init")]
+    assert all(line.split()[1] in known.commands for line in steps)  # type: ignore[attr-defined]
+    assert [name for name, _ in _next(on_the_path=False)][1:] == [name for name, _ in _next(on_the_path=True)]

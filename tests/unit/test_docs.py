@@ -7,6 +7,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import typer
+from typer.testing import CliRunner
+
+from dscr_bridge.cli import every_command, groups
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -57,3 +62,14 @@ def test_nothing_committed_names_a_package_registry_or_a_path_of_a_developers_ma
         path = ROOT / name
         if path.suffix in (".py", ".md", ".toml", ".txt", ".json", ".sql", "") and path.is_file() and name != "tests/unit/test_docs.py":
             assert not forbidden.search(path.read_text("utf-8", errors="ignore")), name
+
+
+def test_every_command_stands_under_one_heading_of_the_help_and_a_newcomer_reads_five_first() -> None:
+    root = typer.main.get_command(every_command())
+    placed = [name for names in groups.GROUPS.values() for name in names]
+    assert sorted(placed) == sorted(root.commands) and len(placed) == len(set(placed))  # type: ignore[attr-defined]
+    shown = CliRunner().invoke(every_command(), ["--help"]).output
+    assert [shown.index(f"{heading}:") for heading in groups.GROUPS] == sorted(shown.index(f"{heading}:") for heading in groups.GROUPS)
+    first = shown.partition(f"{groups.FIRST}:\n")[2].partition("\n\n")[0]
+    assert len(groups.GROUPS[groups.FIRST]) == 5 and "..." not in first  # their sentences are whole
+    assert re.findall(r"^  ([a-z-]+)", first, re.M) == list(groups.GROUPS[groups.FIRST])

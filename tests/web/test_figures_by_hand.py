@@ -9,10 +9,11 @@ from installed import ELM, NOW, Site, a_year_behind, declared
 from test_hostile_visitors import csrf, in_by_token
 
 from dscr_bridge import deciding
-from dscr_bridge.config import Config, Pages
+from dscr_bridge.config import Config, Pages, Receiver
 from dscr_bridge.errors import ConfigError
 from dscr_bridge.returns import CareType
 from dscr_bridge.web import history
+from dscr_bridge.web.app import make_app
 
 HOME = f"/location/{ELM}/care_home"
 ITEM = f"{HOME}/item/ch_beds_occupied"
@@ -106,3 +107,21 @@ def test_a_file_of_rates_that_is_not_of_rates_is_refused_whole(wrong: str, tmp_p
 def test_a_part_larger_than_its_whole_is_no_rate() -> None:
     assert history._rate(3, 4) == 75.0
     assert [history._rate(*at) for at in ((5, 4), (None, 4), (3, None), (3, 0))] == [None] * 4
+
+
+def test_who_types_a_return_in_gets_the_crib_sheet_from_its_page(serve: Any) -> None:
+    """A manager opens no terminal and no folder: what was handed out is where it is needed, and prints."""
+    site: Site = serve(change=lambda c: c.model_copy(update={"receiver": Receiver(environment="simulator")}))
+    client = in_by_token(site)
+    token = csrf(client.get("/"))
+    assert client.get(f"{HOME}/crib-sheet").status_code == 404 and "crib-sheet" not in client.get(f"{HOME}/").data.decode()
+    client.post(f"{HOME}/count", data={"csrf": token})
+    figures = re.search(r'name="figures" value="(\w+)"', client.get(f"{HOME}/").data.decode())
+    assert figures
+    client.post(f"{HOME}/approve", data={"csrf": token, "figures": figures[1]})
+    page = client.get(f"{HOME}/").data.decode()
+    assert page.count(f'href="{HOME}/crib-sheet"') == 2  # where it waits to be typed in, and among what there is
+    sheet = client.get(f"{HOME}/crib-sheet")
+    assert sheet.status_code == 200 and "Type in and save by the end of Monday 16 November 2026" in sheet.data.decode()
+    assert "style-src" in sheet.headers["Content-Security-Policy"]
+    assert make_app(site.desk).test_client().get(f"{HOME}/crib-sheet").status_code == 302
