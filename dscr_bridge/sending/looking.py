@@ -52,10 +52,13 @@ def look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> Obligati
     if newer := _newer_of_another(row, standing, bodies, since):
         return job.note(looked, (Happened.HELD, hold("sent_by_another_bridge", newer), None))
     there = [b.section for b in bodies if compare.stands_already(standing, [b], job.window)]
+    if not {s.section for s in row.sections} <= standing.keys():
+        # A request of ours that may still arrive takes its place anyway: sent again, it has a receipt that we know.
+        there = [name for name in there if name not in _out_of_sight(job)]
     again = [b.section for b in bodies if b.section not in there]
     # On disk before the request: whoever finds it after a death asks, and does not take it for surely not sent.
     sends: list[Note] = [(Happened.SENDS_AGAIN, {"sections": again}, None)] if again else []
-    return job.note(*([looked] if there else []), *(_found(row, standing[name]) for name in there), *sends)
+    return job.note(*([looked] if there else []), *(found_there(row, standing[name]) for name in there), *sends)
 
 
 def _newer_of_another(
@@ -71,8 +74,15 @@ def _newer_of_another(
     return compare.differences(standing, [b for b in bodies if b.section in theirs])
 
 
-def _found(row: ObligationRow, there: Standing) -> Note:
-    """Take what stands there already, with our figures, for a section that has arrived: it is not sent again."""
+def _out_of_sight(job: Job) -> set[str]:
+    """Name the sections of which a request of this revision had no outcome."""
+    events = job.ledger.events(job.obligation.location, job.obligation)
+    begun = max(n for n, e in enumerate(events) if e.kind == Happened.INTENDED)
+    return {e.body["section"] for e in events[begun:] if e.kind == Happened.UNKNOWN and e.body["section"]}
+
+
+def found_there(row: ObligationRow, there: Standing) -> Note:
+    """Take what stands there, with our figures, for a section that has arrived, and its reference for the receipt's."""
     body = {
         "section": there.section, "reference": there.reference, "level": ReceiptLevel.ON_RECORD.value,
         "received_at": stamp(there.last_updated), "in_window": there.in_window, "simulated": row.simulated,

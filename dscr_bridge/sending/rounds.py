@@ -36,7 +36,7 @@ from dscr_bridge.sending.job import (
     submission_id_of,
     word,
 )
-from dscr_bridge.sending.looking import look_again, superseded
+from dscr_bridge.sending.looking import found_there, look_again, superseded
 from dscr_bridge.submit import Answer, SectionReceipt, Standing, Superseded
 
 _ROUNDS = 3                       # how often an unknown outcome is looked into before the ladder takes over
@@ -169,8 +169,12 @@ def _read_back(job: Job) -> Outcome:
         edited = compare.edited_since(standing, bodies, since)
         held = hold("edited_by_person" if edited else "differs_on_record", found)
         return outcome(job.note(looked, (Happened.HELD, held, None)))
+    # A request of ours may have come late, after another bridge's section was taken for it.
+    ours = ((s, standing[s.section]) for s in before.sections)
+    late = [found_there(before, t) for s, t in ours
+            if t.submission_id == before.submission_id and t.reference != s.reference]  # fmt: skip
     stamped = all(compare.in_window(standing[b.section], job.window) for b in bodies)
-    row = job.note(looked, (Happened.RECORDED, {"in_window": stamped}, None), last=True)
+    row = job.note(looked, *late, (Happened.RECORDED, {"in_window": stamped}, None), last=True)
     _events.info("recorded", **about(job), state=row.state.value)
     return outcome(row)
 
@@ -195,7 +199,11 @@ def _not_kept(
 def _ask_again(job: Job, looked: Note, lost: list[str]) -> NoReturn:
     """Take receipts for what is not there for no receipts: ask what became of it, and send what is not known there."""
     job.lost = True
-    error = _still_unknown(job.obligation)
+    error = SubmissionUnknown(
+        job.obligation.id, "there is a receipt for figures that do not stand at the receiver.",
+        "It is asked what became of them; what it does not know of is sent again, once.",
+        "Do nothing for now; if it stays like this near the close, look at the return on the platform.",
+    )  # fmt: skip
     unknown = [(Happened.UNKNOWN, {"section": name, **later(job, error)}, None) for name in lost]
     job.note(looked, *unknown)
     _events.warning("receipt_without_record", **about(job))

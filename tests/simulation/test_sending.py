@@ -315,6 +315,50 @@ def test_what_another_ledger_has_finished_meanwhile_is_not_sent_a_second_time(
     other.close()
 
 
+def test_a_section_whose_request_may_still_arrive_is_sent_again_although_another_ledger_s_stands_there(
+    send, checked, ledger, receiver, clock, tmp_path
+):
+    """It was taken for sent, then the late request replaced it, and left a receipt that was in no ledger."""
+    other = open_ledger(tmp_path / "other.db", clock.now)
+    receiver.fail("pass", "pass", "busy3600_before")
+    with pytest.raises(ReceiverUnavailable):
+        send(checked(), ledger=other)
+    clock.sleep(3600)
+    receiver.fail("pass", "drop_before")  # nobody knows of the workforce whether it is under way
+    assert send(checked(as_at=clock.at)).state is ObligationState.ON_RECORD
+    assert [s.reference for s in ledger.obligation(checked().checked.obligation).sections] == ["REF-3", "REF-4", "REF-5"]
+    other.close()
+
+
+class LatePost:
+    """A channel by which a request that was given up arrives before the second look at what stands there."""
+
+    def __init__(self, channel, arrive):
+        self.channel, self.looks = channel, [lambda: None, arrive]
+
+    def __getattr__(self, name):
+        return getattr(self.channel, name)
+
+    def read_back(self, obligation):
+        self.looks.pop(0)()
+        return self.channel.read_back(obligation)
+
+
+def test_a_request_that_arrives_after_another_ledger_s_section_was_taken_for_it_has_its_receipt_in_ours(
+    send, checked, ledger, channel, receiver, clock, tmp_path
+):
+    other, one = open_ledger(tmp_path / "other.db", clock.now), checked().checked.obligation
+    begun_by_two(send, checked, ledger, receiver, clock, other)
+    send(checked(), ledger=other)
+    row = ledger.obligation(one)
+    key, body = f"{row.submission_id}/beds", ledger.document(row.sections[0].body_sha256)
+    post = LatePost(channel, lambda: receiver.put(PLACE, "beds", key, body))
+    sent = sending.resume(one, ledger, post, clock.world(), window=WINDOW, owner="again")
+    assert sent.state is ObligationState.ON_RECORD and not post.looks
+    assert [s.reference for s in ledger.obligation(one).sections] == ["REF-4", "REF-2", "REF-3"]
+    other.close()
+
+
 def test_other_figures_with_which_another_ledger_has_finished_meanwhile_are_shown_and_only_newer_ones_replace_them(
     send, resume, checked, ledger, receiver, clock, tmp_path
 ):
