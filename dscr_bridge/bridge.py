@@ -160,7 +160,7 @@ def name_what_was_missed(bridge: Bridge, now: datetime) -> None:
     From its first question about a location on the bridge answers for it, even if it is off for the whole first window.
     """
     month = bridge.window(now).month
-    if month not in bridge.looked_back:
+    if month not in bridge.looked_back and not _believes_in_another_day(bridge):
         for one in agenda.never_asked(bridge, now):
             bridge.ledger.missed(one, "not_running")
             _log.error("missed_unasked", location=one.location, care_type=one.care_type, window=one.window)
@@ -221,7 +221,10 @@ def _miss(bridge: Bridge, obligation: Obligation) -> None:
     """Record that the window closed on a return, but ask first about what was given up: it may have arrived in time.
 
     A receiver that cannot be asked is asked again for half a day, in which the return is unknown; then it is missed.
+    By a clock that is known to be days off nothing is over.
     """
+    if _believes_in_another_day(bridge):
+        return
     window, channel = bridge.window_named(obligation.window), bridge.channel_for(obligation)
     if channel is None or bridge.world.now() >= window.closes_at + ASK_AFTER_CLOSE:
         bridge.ledger.missed(obligation)
@@ -235,6 +238,10 @@ def _miss(bridge: Bridge, obligation: Obligation) -> None:
             bridge.ledger.missed(obligation)
 
 
+def _believes_in_another_day(bridge: Bridge) -> bool:
+    return bool(bridge.ledger.decided(sending.APART))  # see `clock_watch`
+
+
 def _has_grown_old(bridge: Bridge, row: ObligationRow) -> bool:
     """Say whether figures that wait for their receiver were counted too long ago to be sent as today's."""
     return row.as_at is not None and bridge.world.now() - row.as_at > GROWN_OLD
@@ -246,7 +253,7 @@ def _begin_anew(bridge: Bridge, row: ObligationRow) -> None:
     In review mode only figures that a person has approved go; others wait for that person again.
     """
     if bridge.world.now() >= bridge.window_named(row.obligation.window).closes_at:
-        bridge.ledger.missed(row.obligation)
+        _miss(bridge, row.obligation)
         return
     if row.state is ObligationState.RETRYING and not _answers(bridge, row):
         return

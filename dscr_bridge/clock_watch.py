@@ -10,10 +10,10 @@ from dscr_bridge import log, sending
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger.chain import stamp
 from dscr_bridge.opening import Bridge
+from dscr_bridge.sending import APART
 from dscr_bridge.submit import Answer
 
 _log = log.room("clock")
-APART = "clocks_differ"  # the kind of the decision that stands in each provider's chain as long as it is so
 AGAIN = timedelta(hours=6)
 WHILE_APART = timedelta(minutes=10)
 _BY = "dscr-bridge"

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dscr_bridge import log, mapping
-from dscr_bridge.clock_watch import APART
 from dscr_bridge.config import Config, Secret
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import SETTLED, TAKEN, ObligationRow, ObligationState
 from dscr_bridge.opening import Bridge
 from dscr_bridge.reading import approved
 from dscr_bridge.returns import instant
+from dscr_bridge.sending import APART
 from dscr_bridge.window import Window
 
 _log = log.room("health")

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from dscr_bridge.clock_watch import APART
 from dscr_bridge.config import Certificate, Config, Provider, Source
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.mapping import published_to
 from dscr_bridge.notify.notice import GROUP, MANAGER, SUPPLIER, Notice, Told
 from dscr_bridge.opening import Bridge
+from dscr_bridge.sending import APART
 from dscr_bridge.window import LONDON, Window
 
 HOLIDAYS_SOON = timedelta(days=90)

@@ -12,6 +12,8 @@ _AN_HOUR = timedelta(hours=1)
 # Figures are as at a day, and who worked in the last days is counted back from it.  A clock that is farther off than
 # half a day may name another one; so may a proxy that gave an old answer again, which says nothing of today either.
 MOST_APART = timedelta(hours=12)
+# The decision that stands in each provider's chain as long as the two are known to be farther apart.
+APART = "clocks_differ"
 
 
 class ClocksDiffer(ReceiverUnavailable):

@@ -133,6 +133,13 @@ def _look_at_no_screen_again() -> None:
     Sitting._require_unedited = Sitting._require_alone = lambda *_: None
 
 
+def believe_any_clock() -> None:
+    """Nobody compares our clock with the receiver's: what a clock that is days off counts is sent."""
+    from dscr_bridge.sending import drive
+
+    drive.require_same_day = lambda *_: None
+
+
 def believe_the_page() -> None:
     """What a page says after Save is believed: nobody looks what stands there."""
     from dscr_bridge.returns import canonical
@@ -172,7 +179,7 @@ def forget_a_window() -> None:
 
 BUGS = (send_twice, lost_receipt, missed_catch_up, time_zone_slip, nil_from_an_empty_pull, overwrite_a_person_s_edit,
         count_again_over_an_edit, overwrite_what_was_changed_after_another, forget_a_window,
-        believe_the_page)  # fmt: skip
+        believe_the_page, believe_any_clock)  # fmt: skip
 
 
 def main(

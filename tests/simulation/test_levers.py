@@ -291,6 +291,24 @@ def test_a_computer_that_believes_in_another_day_says_so_although_no_window_is_o
     assert [e.kind for e in noted] == ["decided", "decision_withdrawn"] and rose.arrived() == []
 
 
+def test_a_clock_that_jumps_past_the_close_makes_nothing_missed(rose: Here) -> None:
+    rose.pull("receiver", "maintenance", "--seconds", "60")
+    ask, right = questions(rose.bridge), rose.at
+    ask()
+    assert rose.row().state == "retrying"
+    httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=[]).raise_for_status()
+    rose.pull("receiver", "clock-offset", "--seconds", str(-9 * 86_400))
+    rose.at += timedelta(days=9)
+    ask()
+    assert (rose.at > CLOSE, rose.row().state) == (True, "retrying")
+    assert "missed" not in [e.kind for e in rose.bridge.ledger.events(ROSE)]
+    httpx.post(f"{rose.urls['receiver']}/simulator/levers", json=[]).raise_for_status()
+    rose.at = right + timedelta(minutes=15)
+    ask()
+    row = rose.row()
+    assert (row.state, health.readiness(rose.bridge).ready) == ("on_record", True)
+
+
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_person_s_later_change_is_seen_whatever_the_receiver_s_clock_says(hours: int, rose: Here) -> None:
     told = [{"kind": "clock-offset", "seconds": hours * 3600.0}]

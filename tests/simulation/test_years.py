@@ -25,6 +25,8 @@ CAUGHT = {
 }  # fmt: skip
 CAUGHT_BY_HAND = {"missed_catch_up": 1, "nil_from_an_empty_pull": 0}
 PLANTED_SEED = 7
+# Of the thousand years that are lived: each needs faults that seldom fall together.
+CAUGHT_SELDOM = {"believe_any_clock": 413}
 # Years in which a person carries the figures, for each way.
 BY_PERSON = {"full": 100, "ci": 5}.get(os.environ.get("DSCR_DOSE", ""), 1)
 
@@ -55,6 +57,15 @@ def test_a_planted_bug_is_caught(bug: str, channel: str) -> None:
     year = CAUGHT_BY_HAND[bug] if channel == "by-hand" else CAUGHT[bug]
     first = 0 if os.environ.get("DSCR_DOSE") == "full" else year
     command = [sys.executable, str(HERE / "planted.py"), bug, str(PLANTED_SEED), str(year + 1), str(first), channel]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert found["caught"], found
+
+
+@pytest.mark.skipif(not os.environ.get("DSCR_DOSE"), reason="planted bugs: only by `make prove`")
+@pytest.mark.parametrize("bug", CAUGHT_SELDOM)
+def test_a_planted_bug_that_seldom_shows_is_caught(bug: str) -> None:
+    year = CAUGHT_SELDOM[bug]
+    command = [sys.executable, str(HERE / "planted.py"), bug, str(SEED), str(year + 1), str(year)]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert found["caught"], found
 
