@@ -65,7 +65,8 @@ class Prepared:
             self.obligation.id,
             f"the return is held.{reasons}",
             "Nothing was sent.",
-            "Mend the records or declare the missing figures, then prepare it again.",
+            "Mend the records or the configuration, or state what is missing (dscr-bridge declare --help), then "
+            "prepare it again.",
         )
 
 

@@ -70,6 +70,7 @@ def preview(
 
     from dscr_bridge import bridge as flow
     from dscr_bridge import show
+    from dscr_bridge.ledger import TAKEN
 
     with the_bridge(only_looks=True) as bridge:
         at = aware(as_at) if as_at else None
@@ -81,8 +82,11 @@ def preview(
         for one in prepared if not as_fhir else ():
             _show(bridge, one, as_json)
         for one in prepared if not as_fhir and not as_json else ():
-            for line in show.to_declare(bridge.owing(one.obligation.location)[1].name, one.figures, one.edition):
-                show.console().print(line)
+            name = bridge.owing(one.obligation.location)[1].name
+            for line in show.to_declare(name, one.figures, one.edition):
+                show.console().print(line, soft_wrap=True)  # a command is copied whole
+            if one.passed is not None and bridge.ledger.obligation(one.obligation).state not in TAKEN and not at:
+                show.console().print(f'· To let it go: dscr-bridge submit "{name}" --by "NAME"', markup=False)
     end_with(_standing_in_the_way(prepared))
 
 
@@ -153,7 +157,7 @@ def _stays(bridge: "Bridge", prepared: "Prepared") -> None:
     name = bridge.owing(prepared.obligation.location)[1].name
     more = "" if prepared.passed is not None else f' Its figures: dscr-bridge preview "{name}"'
     show.console().print(f"✗ {name} · {prepared.obligation.id} did not go; why is said below.{more}", style="red",
-                         markup=False)  # fmt: skip
+                         markup=False, soft_wrap=True)  # fmt: skip
 
 
 def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
@@ -165,6 +169,9 @@ def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
     if bridge.channel is None:
         sheet = by_hand.path_of(bridge.config.data_folder / "crib-sheets", prepared.obligation)
         show.pages_to_print(console, "Crib sheet to type from", [sheet])
+        name = bridge.owing(prepared.obligation.location)[1].name
+        console.print(f'Once it is saved there: dscr-bridge confirm "{name}" --reference "WHAT IT SHOWED" --by "NAME"',
+                      markup=False, soft_wrap=True)  # fmt: skip
         return
     name = bridge.owing(prepared.obligation.location)[1].name
     row = bridge.ledger.obligation(prepared.obligation)

@@ -85,7 +85,8 @@ def health(
         answer = httpx.get(f"http://{host}:{settings.port}/health/{'ready' if ready else 'live'}", timeout=10,
                            trust_env=False)  # fmt: skip
     except httpx.HTTPError:
-        typer.echo("No answer.")
+        typer.echo(f"No answer at port {settings.port}: no bridge runs here that asks what is due. Start one: "
+                   "dscr-bridge run, or dscr-bridge service install.")  # fmt: skip
         raise typer.Exit(1) from None
     typer.echo(answer.text, nl=False)
     raise typer.Exit(0 if answer.status_code == 200 else 1)

@@ -89,7 +89,8 @@ def crib_sheet(
     what = about or f"{window.opens_on:%B %Y} {_KINDS[ret.kind]}"
     by_hand = "to choose by hand" if ret.kind is Kind.NIL else "to type in by hand"
     title = f"{name or ret.obligation.location}: {what}, {by_hand}"
-    confirm = confirm_with or f"dscr-bridge confirm {ret.obligation.location}"
+    confirm = f"with {confirm_with}" if confirm_with else "on the page of this return, or with " \
+        f'dscr-bridge confirm {ret.obligation.location} --reference "WHAT IT SHOWED" --by "NAME"'
     parts = [_head(title, ret, window, layout, confirm), _unsettled(checked, unsettled), *screens]
     body = "\n".join([*parts, _not_asked(checked, words), _SIGN, _help(contacts)])
     return paper.page(title, body, simulated=simulated, style=_STYLE)
@@ -167,8 +168,8 @@ def _head(title: str, ret: Return, window: Window, layout: Layout, confirm: str)
     return (
         '<p class="made">Made by dscr-bridge. Not a document of DHSC, the NHS or Capacity Tracker.</p>'
         f'<h1>{text(title)}</h1><div class="panel look"><strong>Type in and save by the end of '
-        f"{closes:%A} {closes.day} {closes:%B %Y}</strong>Then confirm it, so that the bridge stops asking: "
-        f"<span class=\"hash\">{text(confirm)}</span></div>"
+        f"{closes:%A} {closes.day} {closes:%B %Y}</strong>Then confirm it, so that the bridge stops asking, "
+        f"{text(confirm)}</div>"
         + listed([
             ("CQC location ID", text(ret.obligation.location)),
             ("Return", text(in_words(ret.obligation.care_type))),

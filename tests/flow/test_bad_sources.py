@@ -20,7 +20,8 @@ NO_VALUE = "The figures that need these records have no value."
 AGAIN = "A running bridge tries again by itself."
 SAVE = "Nothing of this file was used. Have the report saved again, as the connector's README describes."
 HELD = "{location}/care_home/2026-11: the return is held."
-MEND = "Nothing was sent. Mend the records or declare the missing figures, then prepare it again."
+MEND = ("Nothing was sent. Mend the records or the configuration, or state what is missing (dscr-bridge declare --help), then prepare "
+        "it again.")
 STAFF = ("Directly employed registered nurses; Directly employed care providing staff; Directly employed non-care providing staff; "
          "Agency or bank registered nurses; Agency or bank care providing staff; Agency or bank non-care providing staff")
 

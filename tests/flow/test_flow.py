@@ -126,6 +126,7 @@ def test_preview_shows_people_each_figure_and_how_it_was_obtained(told: dict[str
                   "Directly employed staff with this season's flu vaccination 6 stated as a total by rose-cottage-rota",
                   "Whether residents can receive visitors \N{EN DASH} no source holds it (not declared)", "rules hold"):  # fmt: skip
         assert words in shown
+    assert shown.rstrip().endswith('To let it go: dscr-bridge submit "Rose Cottage" --by "NAME"')
 
 
 def test_everything_is_sent_once_section_by_section_and_read_back(told: dict[str, Any], receiver: Simulator) -> None:
@@ -179,6 +180,8 @@ def test_without_a_channel_a_person_types_the_figures_in_from_a_crib_sheet_and_c
     handed = place.run("submit", "--yes")
     (sheet,) = (place.folder / "data" / "crib-sheets").iterdir()
     assert (handed.code, handed.message, place.state()) == (0, "", ("ready", "awaiting_confirmation"))
+    assert f"Crib sheet to type from: {sheet}\n" in handed.out
+    assert handed.out.splitlines()[-1].startswith('Once it is saved there: dscr-bridge confirm "')
     assert sheet.name == f"{place.location}-care_home-2026-11-crib-sheet.html"
     page = sheet.read_text("utf-8")
     assert "Type in and save by the end of Monday 16 November 2026" in page and "SIMULATED" in page
