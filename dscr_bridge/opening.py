@@ -19,8 +19,6 @@ from dscr_bridge.errors import ConfigError
 from dscr_bridge.ledger import look_into, open_ledger
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import LocationId, Obligation
-from dscr_bridge.sending import bodies_of
-from dscr_bridge.submit import Channel
 from dscr_bridge.window import LONDON, ONE_DAY, Window, named_window, window_at
 from dscr_bridge.world import World
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from dscr_bridge.connector import Connector
     from dscr_bridge.ledger import Decision, Ledger
+    from dscr_bridge.submit import Channel
     from dscr_bridge.submit.portal import Portal
 
 SOFTWARE = f"dscr-bridge {__version__}"
@@ -66,11 +65,11 @@ class Bridge:
     config: Config
     world: World
     ledger: "Ledger"
-    channel: Channel | None  # of the first way out; None: a person enters the figures by hand
+    channel: "Channel | None"  # of the first way out; None: a person enters the figures by hand
     watch: Callable[[Step], None] = _unwatched
     owner: str = ""
     remember: Callable[[Any], None] = _forget  # what the pages show: figures of returns, in this process's memory only
-    others: Mapping[str, Channel] = field(default_factory=dict)  # the channels of the other ways out, by name
+    others: "Mapping[str, Channel]" = field(default_factory=dict)  # the channels of the other ways out, by name
     tried: dict[Obligation, datetime] = field(default_factory=dict)  # when a return was last prepared by this process
     _indices: "list[_Index]" = field(default_factory=list, compare=False, repr=False)  # one, of this configuration
     receipted: dict[Obligation, datetime | None] = field(default_factory=dict)  # the change whose receipt is written
@@ -82,7 +81,7 @@ class Bridge:
         return signing.load_key(secret.secret_value()) if (secret := self.config.receipt_key) else None
 
     @cached_property
-    def codes(self) -> Mapping[str, mapping.CodeList]:
+    def codes(self) -> "Mapping[str, mapping.CodeList]":
         """The national code lists, with what the configuration adds to them."""
         return mapping.load_codes(more=self.config.code_lists)
 
@@ -95,7 +94,7 @@ class Bridge:
         return {s.name: loaded[s.connector].with_settings(s.settings) for s in self.config.source}
 
     @cached_property
-    def campaigns(self) -> tuple[mapping.Campaign, ...]:
+    def campaigns(self) -> "tuple[mapping.Campaign, ...]":
         """The vaccination campaigns."""
         return mapping.load_campaigns()
 
@@ -176,7 +175,7 @@ class Bridge:
             self._indices[:] = [_indexed(self.config)]
         return self._indices[-1]
 
-    def channel_for(self, obligation: Obligation) -> Channel | None:
+    def channel_for(self, obligation: Obligation) -> "Channel | None":
         """The channel that has its turn for a return now; None: a person's turn."""
         receivers, wanted = self.config.receivers(), self.owing(obligation.location)[0].channels
         if len(receivers) == 1 and not wanted:
@@ -192,10 +191,10 @@ class Bridge:
         for channel in self.others.values():
             getattr(channel, "rest", lambda: None)()
 
-    def _of(self, name: str) -> Channel | None:
+    def _of(self, name: str) -> "Channel | None":
         return self.channel if name == self.config.receiver.channel else self.others.get(name)
 
-    def fingerprint(self, edition: mapping.Edition, location: Location) -> str:
+    def fingerprint(self, edition: "mapping.Edition", location: Location) -> str:
         """Fingerprint everything that decides a location's figures: what a person approves."""
         used = [connector.fingerprint_bytes(self.connectors[name]) for name in location.sources]
         return mapping.fingerprint(edition, used, location.settings, self.config.code_lists)
@@ -276,6 +275,7 @@ def portal_channel(
 
     `mode` takes the place of the configured one; `more` goes to the channel, for example the person at the browser.
     """
+    from dscr_bridge.sending import bodies_of
     from dscr_bridge.submit.portal import Account, Mode, Portal, load
 
     screens, secret = receiver.portal, receiver.auth.secret

@@ -19,12 +19,12 @@ from rich.text import Text
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.mapping import Edition, Item
 from dscr_bridge.returns import CareType, CheckedReturn, Figure, Level, Problem, Return, State, number, several
-from dscr_bridge.sending import Outcome
 from dscr_bridge.window import LONDON, Window
 
 if TYPE_CHECKING:
     from dscr_bridge.opening import Bridge
     from dscr_bridge.pull import Step
+    from dscr_bridge.sending import Outcome
 
 CARE_TYPE: Mapping[CareType, str] = {CareType.CARE_HOME: "care home", CareType.HOME_CARE: "home care"}
 
@@ -306,7 +306,7 @@ def comparison(rows: Iterable[tuple[str, str, str | None, str, str]]) -> Table:
     return table
 
 
-def outcome(ended: Outcome) -> Text:
+def outcome(ended: "Outcome") -> Text:
     """Say how sending ended."""
     words, colour = STANDING[ended.state]
     because = f" ({ended.reason.replace('_', ' ')})" if ended.reason else ""

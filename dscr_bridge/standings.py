@@ -10,7 +10,6 @@ from dscr_bridge.ledger import ObligationState
 from dscr_bridge.mapping.penalties import load_fees, load_thresholds
 from dscr_bridge.obligations import lineage
 from dscr_bridge.opening import Bridge
-from dscr_bridge.reading import previous_return
 from dscr_bridge.returns import CareType, LocationId, Obligation
 
 Missed = Mapping[str, bool]
@@ -98,6 +97,8 @@ def _size(bridge: Bridge, location: Location, care_type: CareType) -> int | None
     entry = register.entries.get(location.id) if register else None
     if care_type is CareType.CARE_HOME and entry is not None and entry.beds:
         return entry.beds
+    from dscr_bridge.reading import previous_return  # here, since most who ask for standings ask for no penalty
+
     past = previous_return(bridge, Obligation(location.location_id, care_type, "9999-12"))
     figures = {f.item: f.value for f in past.figures} if past else {}
     value = next((v for item, v in figures.items() if item == _SIZES[care_type]), None)
