@@ -1,11 +1,11 @@
 """Sources and the drill, enforcement and open cases, and what these pages are."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from dscr_bridge import assurance, cases, drill, enforcement, standings
+from dscr_bridge import assurance, cases, enforcement, standings
 from dscr_bridge.config import Location, Provider
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.ledger import ObligationState
@@ -16,8 +16,11 @@ from dscr_bridge.web.app import approvers_only, flash, me, only, printable, sign
 from dscr_bridge.web.desk import Desk
 from dscr_bridge.window import LONDON
 
+if TYPE_CHECKING:
+    from dscr_bridge.drill import Line
+
 pages = Blueprint("standing", __name__)
-_drilled: dict[int, tuple[Any, list[drill.Line]]] = {}
+_drilled: "dict[int, tuple[Any, list[Line]]]" = {}
 
 MANY = 200  # locations: from here on the page counts from states alone, and leaves what a penalty may be out
 
@@ -43,6 +46,8 @@ def sources() -> Any:
 @only(lambda p: p.drills, "An auditor looks and changes nothing.")
 def run_drill() -> Any:
     """Try everything that a window needs; send nothing."""
+    from dscr_bridge import drill  # here, since it brings every way in and out with it
+
     desk = the_desk()
     if not desk.counting.acquire(timeout=60):
         flash("look", "Another count is under way. Try again in a minute.")
