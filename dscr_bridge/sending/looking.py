@@ -22,7 +22,7 @@ from dscr_bridge.sending.job import (
     require_open,
     word,
 )
-from dscr_bridge.submit import ReceiptLevel, Standing
+from dscr_bridge.submit import Answer, ReceiptLevel, Standing
 
 
 def look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> ObligationRow:
@@ -30,18 +30,7 @@ def look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> Obligati
 
     A person may have typed the figures in meanwhile, and a bridge with a ledger of its own may have finished.
     """
-    which: dict[str, Any] = {"section": left[0].section}
-    try:
-        require_open(job.window, job.world.now(), job.obligation, job.late)
-        answer = job.channel.read_back(job.obligation)
-        standing = job.channel.read_standing(answer, job.obligation)
-    except ReceiverUnavailable as error:
-        which["not_begun"] = [s.section for s in left[1:]]
-        job.note((Happened.NOT_SENT, which | later(job, error), None))
-        raise
-    except (SubmissionRefused, WindowClosed) as error:
-        job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
-        raise
+    answer, standing = _read(job, left)
     job.ahead = receiver_ahead(answer)
     assert row.as_at is not None  # noqa: S101  (whatever has sections has one)
     since = surely_since(row.as_at, answer)
@@ -51,14 +40,41 @@ def look_again(job: Job, row: ObligationRow, left: list[SectionRow]) -> Obligati
         return job.note(looked, (Happened.HELD, hold("edited_by_person", edited), None))
     if newer := _newer_of_another(row, standing, bodies, since):
         return job.note(looked, (Happened.HELD, hold("sent_by_another_bridge", newer), None))
-    there = [b.section for b in bodies if compare.stands_already(standing, [b], job.window)]
-    if not {s.section for s in row.sections} <= standing.keys():
-        # A request of ours that may still arrive takes its place anyway: sent again, it has a receipt that we know.
-        there = [name for name in there if name not in _out_of_sight(job)]
+    there = _taken_for_sent(job, row, standing, bodies)
     again = [b.section for b in bodies if b.section not in there]
     # On disk before the request: whoever finds it after a death asks, and does not take it for surely not sent.
     sends: list[Note] = [(Happened.SENDS_AGAIN, {"sections": again}, None)] if again else []
     return job.note(*([looked] if there else []), *(found_there(row, standing[name]) for name in there), *sends)
+
+
+def _read(job: Job, left: list[SectionRow]) -> tuple[Answer, Mapping[str, Standing]]:
+    """Read what stands there; raises what keeps the sections that are left from being sent, written down."""
+    which: dict[str, Any] = {"section": left[0].section}
+    try:
+        require_open(job.window, job.world.now(), job.obligation, job.late)
+        answer = job.channel.read_back(job.obligation)
+        return answer, job.channel.read_standing(answer, job.obligation)
+    except ReceiverUnavailable as error:
+        which["not_begun"] = [s.section for s in left[1:]]
+        job.note((Happened.NOT_SENT, which | later(job, error), None))
+        raise
+    except (SubmissionRefused, WindowClosed) as error:
+        job.note((Happened.SECTION_REFUSED, which | {"reason": word(error)}, None))
+        raise
+
+
+def _taken_for_sent(
+    job: Job, row: ObligationRow, standing: Mapping[str, Standing], bodies: Sequence[SectionPayload]
+) -> list[str]:
+    """Name the sections that stand there with our figures, whoever sent them.
+
+    But for one of which a request of ours may still arrive, while the return is not whole: it takes that place anyway,
+    and if it is sent again we know its receipt.
+    """
+    there = [b.section for b in bodies if compare.stands_already(standing, [b], job.window)]
+    is_whole = {s.section for s in row.sections} <= standing.keys()
+    on_its_way = _out_of_sight(job) if there and not is_whole else set()
+    return [name for name in there if name not in on_its_way]
 
 
 def _newer_of_another(
