@@ -1,8 +1,11 @@
-"""Which keys belong together, of millions: union-find over sorted numbers instead of objects."""
+"""Which keys belong together, of millions: union-find over sorted numbers instead of objects.
+
+Keys are told apart by their hash: two that had the same would put two groups together, which does no harm.
+"""
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dscr_bridge.assemble.rows import Key
 
@@ -26,7 +29,7 @@ class Groups:
         for key in keys:
             if key is None:
                 continue
-            number = key if isinstance(key, int) else hash(key)
+            number = hash(key)
             box = boxes[number & _LAST]
             box.append(number)
             if len(box) > tidy[number & _LAST]:
@@ -47,7 +50,7 @@ class Groups:
 
     def number(self, key: Key) -> int:
         """Give the number of a key that was noted."""
-        number = key if isinstance(key, int) else hash(key)
+        number = hash(key)
         box = number & _LAST
         return self._first[box] + bisect_left(self._boxes[box], number)
 
@@ -59,6 +62,13 @@ class Groups:
             above[number] = number = above[up]
             up = above[number]
         return number
+
+    def stands_for(self) -> Sequence[int]:
+        """Give for every number the one that stands for its group."""
+        above = self._above
+        for number, up in enumerate(above):  # what stands for a number is smaller, so it is settled already
+            above[number] = above[up]
+        return above
 
     def join(self, one: int, other: int) -> int:
         """Make one group of two; gives the number that stands for it."""

@@ -21,6 +21,7 @@ from dscr_bridge.assemble.stated import Order
 from dscr_bridge.tables import RECORDS, Records, Waist
 
 ROWS_AT_ONCE = 25_000  # about sixty homes; more at once would take more memory, and no less time
+_WORTH_PARTING = 4  # times as many rows: parting and joining apart takes half as long again as joining at once
 
 
 def assemble(
@@ -54,7 +55,7 @@ def assemble_in_parts(
     Every location is in one part, with all that its figures can depend on.  Packed rows of the records are used up.
     """
     joining = _Joining(records, locations, settings, as_at)
-    if sum(len(one.of(table)) for one in records for table in RECORDS) <= rows_at_once:
+    if sum(len(one.of(table)) for one in records for table in RECORDS) <= rows_at_once * _WORTH_PARTING:
         told: Iterable[tuple[Waist, Sequence[Entry]]] = [(assemble(records, locations, settings, as_at), locations)]
     else:
         told = joining.in_parts(Parts(records, locations, joining.homes, rows_at_once))

@@ -5,6 +5,7 @@ nothing is joined across parts.  What stands above homes (organisations, and the
 and is in every part.  Rows that lead to no home are spread over the parts.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,6 +80,7 @@ class Parts:
         self.entries = self._shared_out(entries, max(1, round(rows / rows_at_once)))
         self._pieces: dict[tuple[int, int, str], list[Packed]] = defaultdict(list)  # by part, source and table
         self._spread()
+        del self._groups, self._known  # they have done their work, and are large
 
     def records(self, part: int) -> list[Records]:
         """Give the records of one part, with what stands above homes."""
@@ -135,39 +137,36 @@ class Parts:
 
     def _spread(self) -> None:
         """Move every row to its part."""
-        part_of = {self._groups.group(self._known[entry.location]): part
+        group_of, known, number = self._groups.stands_for(), self._known, self._groups.number
+        part_of = {group_of[known[entry.location]]: part
                    for part, entries in enumerate(self.entries) for entry in entries}  # fmt: skip
-        loose: dict[tuple[int, int, str], list[Row]] = defaultdict(list)
+        parts = array("H", (part_of.get(group, group % len(self.entries)) for group in group_of))
         held = 0
         for src, (one, above) in enumerate(zip(self._records, self.above, strict=True)):
             everywhere = {row[0] for row in above.rows["place"]}
             for table, columns in _JOINS.items():
+                loose: list[list[Row]] = [[] for _ in self.entries]
                 for row in _taken(one, table):
-                    if table == "place" and row[0] in everywhere:
-                        continue
-                    group = self._group_of(row, columns)
-                    part = part_of[group] if group in part_of else group % len(self.entries)
-                    loose[part, src, table].append(row)
+                    at = _NOWHERE
+                    for column in columns:
+                        cell = row[column]
+                        at = known[cell] if cell in known else number(cell)
+                        if at != _NOWHERE:
+                            break
+                    else:
+                        at = 0
+                    if table != "place" or row[0] not in everywhere:
+                        loose[parts[at]].append(row)
                     held += 1
-                    if held > _LOOSE:
-                        self._pack(loose)
-                        held = 0
-        self._pack(loose)
-        self._groups = Groups()  # they have done their work
+                    if held % _LOOSE == 0:
+                        self._pack(loose, src, table)
+                self._pack(loose, src, table)
 
-    def _group_of(self, row: Row, columns: Iterable[int]) -> int:
-        known = self._known
-        for column in columns:
-            cell = row[column]
-            at = known[cell] if cell in known else self._groups.number(cell)
-            if at != _NOWHERE:
-                return self._groups.group(at)
-        return 0
-
-    def _pack(self, loose: dict[tuple[int, int, str], list[Row]]) -> None:
-        for where, rows in loose.items():
-            self._pieces[where].append(Packed(rows))
-        loose.clear()
+    def _pack(self, loose: list[list[Row]], src: int, table: str) -> None:
+        for part, rows in enumerate(loose):
+            if rows:
+                self._pieces[part, src, table].append(Packed(rows))
+                rows.clear()
 
 
 def _columns(one: Records, table: str, column: int) -> Iterator[set[Key]]:
