@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -176,3 +177,14 @@ def test_rows_come_out_of_a_pack_as_they_went_in() -> None:
 def test_rows_beside_packed_ones_are_told_with_them() -> None:
     one = Records("dscr", rows={"shift": [("w", None, "a")]}, packed={"shift": PackedRows([Packed([("v", None, "b")])])})
     assert list(one.of("shift")) == [("v", None, "b"), ("w", None, "a")] and not one.of("dose")
+
+
+def test_a_packed_row_takes_little_more_than_its_keys() -> None:
+    chance = random.Random(3)  # noqa: S311
+    rows = [(chance.getrandbits(63), chance.getrandbits(63), None, None, None, "residential", chance.choice(["current", "ended"]),
+             f"2026-0{chance.randrange(1, 10)}-{chance.randrange(10, 29)}T10:00:00Z", None, None) for _ in range(10_000)]  # fmt: skip
+    tracemalloc.start()
+    packed = PackedRows([Packed(rows[n : n + 500]) for n in range(0, len(rows), 500)])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(packed) == 10_000 and held / 10_000 < 2 * 8 + 8
