@@ -172,7 +172,7 @@ def _read_back(job: Job) -> Outcome:
     # A request of ours may have come late, after another bridge's section was taken for it.
     ours = ((s, standing[s.section]) for s in before.sections)
     late = [found_there(before, t) for s, t in ours
-            if t.submission_id == before.submission_id and t.reference != s.reference]  # fmt: skip
+            if t.submission_id == before.submission_id and s.reference not in (None, t.reference)]  # fmt: skip
     stamped = all(compare.in_window(standing[b.section], job.window) for b in bodies)
     row = job.note(looked, *late, (Happened.RECORDED, {"in_window": stamped}, None), last=True)
     _events.info("recorded", **about(job), state=row.state.value)

@@ -111,7 +111,9 @@ class Wire(httpx.BaseTransport):
         # What is forgotten or stored otherwise is a lie about a section that is sent, not about one that is asked for.
         # The fingerprint that is wrong is that of a receipt; in the account of a submission it is read nowhere.
         of_a_question = ("forget", "alter", "wrong-sha") if request.method == "GET" else ()
-        harmless = ("", "twice", "slow", *of_a_question)
+        # And a log-in that is refused says nothing to whoever is logged in already.
+        logged_in = () if request.method == "POST" else ("token-refused",)
+        harmless = ("", "twice", "slow", *of_a_question, *logged_in)
         # The levers twist what tells of something; that nothing is there is told plainly, whatever else is untrue then.
         is_true = kind in harmless or answer.status == 404
         judge.heard(who, request, answer, clean=is_true)

@@ -85,6 +85,7 @@ def test_a_return_goes_out_section_by_section_and_is_on_record(send, checked, le
         ("beds", "on_record", "REF-1"), ("workforce", "on_record", "REF-2"), ("visiting", "on_record", "REF-3")
     ]  # fmt: skip
     assert row.credited == 1 and row.next_at is None
+    assert [e.kind for e in ledger.events("1-1000000001")].count(Happened.SECTION_ACCEPTED) == 3
     assert list(receiver.bodies) == [f"1-1000000001:care_home:2026-11:1/{s.section}" for s in row.sections]
 
 

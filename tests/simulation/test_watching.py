@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from dscr_bridge.returns import payloads
 from dscr_bridge.simulation import home
+from dscr_bridge.simulation.calendar import Month
 from dscr_bridge.simulation.kernel import Kernel
 from dscr_bridge.simulation.network import URL, Wire
 from dscr_bridge.simulation.scene import Scene
 from dscr_bridge.simulation.weather import Episode
 
-START = datetime(2030, 3, 11, 10, tzinfo=UTC)
-ONE = "1-1000000021:care_home:2030-03:1"
-RETURN = "/v1/returns/2030-03/1-1000000021/care_home"
+START = datetime(2026, 11, 9, 10, tzinfo=UTC)
+ONE = "1-1000000021:care_home:2026-11:1"
+RETURN = "/v1/returns/2026-11/1-1000000021/care_home"
 
 
 @pytest.fixture
@@ -46,3 +48,22 @@ def test_an_answer_that_nothing_is_there_is_true_whatever_becomes_of_receipts_me
     assert (ask(scene, "GET", f"/v1/submissions/{ONE}", kind, headers=known).status_code == 404) is answered
     ask(scene, "PUT", f"{RETURN}/sections/beds", "failed", **sent)
     assert ["was sent again before the receiver was asked" in v for v in scene.judge.violations] == [True] * (not answered)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered"), [("wrong-sha", True), ("token-refused", True), ("wrong-submission", False)]
+)
+def test_an_account_of_a_submission_is_true_where_only_receipts_or_log_ins_go_wrong(scene, checked, kind, answered):
+    account = {"grant_type": "client_credentials", "client_id": scene.account[0], "client_secret": scene.account[1]}
+    token = ask(scene, "POST", "/token", "", data=account).json()["access_token"]
+    known = {"Authorization": f"Bearer {token}"}
+    beds, workforce, *_ = payloads(checked(location="1-1000000021"), ONE, "dscr-bridge 0.1")
+    there = {"headers": known | {"Idempotency-Key": f"{ONE}/beds"}, "content": beds.body}
+    lost = {"headers": known | {"Idempotency-Key": f"{ONE}/workforce"}, "content": workforce.body}
+    scene.judge.begin(Month(2026, 11), home.Truth())
+    assert ask(scene, "PUT", f"{RETURN}/sections/beds", "", **there).status_code == 201
+    ask(scene, "PUT", f"{RETURN}/sections/workforce", "failed", **lost)
+    assert ask(scene, "GET", f"/v1/submissions/{ONE}", kind, headers=known).status_code == 200
+    ask(scene, "PUT", f"{RETURN}/sections/workforce", "failed", **lost)
+    again = [v for v in scene.judge.violations if "was sent again before the receiver was asked" in v]
+    assert len(again) == (not answered)
