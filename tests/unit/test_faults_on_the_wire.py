@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,7 @@ def test_a_page_that_is_spoilt_once_is_asked_for_again(wire: Wire, good: Records
 
 def test_the_proof_can_fail(good: Records) -> None:
     """A reading that lost a stay without a word would be seen."""
-    lost = Records("dscr", {**good.rows, "stay": good.rows["stay"][:1]}, good.reading)
+    lost = replace(good, rows={**good.rows, "stay": good.rows["stay"][:1]})
     assert not right_or_named(lost, good)
 
 

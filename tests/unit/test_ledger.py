@@ -158,6 +158,16 @@ def test_what_is_surely_not_sent_is_retried(ledger):
     assert (row.state, row.reason) == (ObligationState.REFUSED, "submission_refused")
 
 
+def test_what_is_sent_again_may_have_gone_and_the_rest_has_not(ledger):
+    intend(ledger)
+    failed = {"reason": "receiver_unavailable", "next_at": stamp(START), "section": "beds", "not_begun": ["workforce"]}
+    ledger.record(ELM, Happened.NOT_SENT, failed)
+    row = ledger.record(ELM, Happened.SENDS_AGAIN, {"sections": ["beds"]})
+    assert (row.state, row.reason) == (ObligationState.SENDING, None)
+    assert [s.state for s in row.sections] == [SectionState.INTENDED, SectionState.NOT_SENT]
+    assert ledger.verify().sound
+
+
 def test_a_failed_look_before_a_correction_leaves_the_accepted_return_accepted(ledger):
     intend(ledger)
     ledger.record(ELM, Happened.RECORDED, {"in_window": False})
