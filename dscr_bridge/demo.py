@@ -172,11 +172,16 @@ def _rehearse(stage: Stage, bridge: Bridge) -> None:
     if amiss:
         stage.say(drill.shown(amiss))
     named = [f" {source.name}" for source in bridge.config.source]
-    kinds = dict.fromkeys(next((line.what.replace(n, "s") for n in named if n in line.what), line.what)
+    kinds = dict.fromkeys(next((_plural(line.what.replace(n, "")) for n in named if n in line.what), line.what)
                           for line in lines)  # fmt: skip
     well = f"{len(lines) - len(amiss)} of {len(lines)} things that were tried are well"
     stage.hold(not amiss, f"{well}: {', '.join(kinds)}")
     stage.say(Text("dscr-bridge validate --connect shows them line by line.", "dim"))
+
+
+def _plural(what: str) -> str:
+    """Name many of what is tried for each source: "source", "login to"."""
+    return f"{what.removesuffix(' to')}s"
 
 
 def _figures(stage: Stage, bridge: Bridge, expected: Expected) -> None:
@@ -266,7 +271,7 @@ def _next(on_the_path: bool) -> Iterator[tuple[str, str]]:
     if not on_the_path:
         yield f'export PATH="{Path(sys.executable).parent}:$PATH"', "first, in each terminal"
     yield "dscr-bridge demo", "once more: nothing is sent twice"
-    yield "dscr-bridge init --practice practice", "a month of your own to practise with, step by step to a receipt"
+    yield "dscr-bridge init practice --practice", "a month of your own to practise with, step by step to a receipt"
     yield "dscr-bridge demo --records FOLDER", "your own FHIR records, counted here; nothing is sent"
     yield "dscr-bridge init", "connect your own systems; it asks a few questions"
 

@@ -194,6 +194,8 @@ def checks(problems: Sequence[Problem], rules: int) -> RenderableType:
     else:
         head = Text(f"{rules - n} of {rules} rules hold; {'this one does' if n == 1 else 'these do'} not:")
     lines = [_problem(p) for p in sorted(problems, key=lambda p: list(Level).index(p.level))]
+    if n and (notes := sum(p.level is Level.NOTE for p in problems)):
+        lines.insert(len(lines) - notes, Text("Besides, only to know:"))
     used = [f"{MARK[level][0]} {means}" for level, means in _KEY.items() if any(p.level is level for p in problems)]
     key = [Text(f"({', '.join(used)}. More on one: dscr-bridge explain {problems[0].rule})", "dim")] if used else []
     return Group(head, *lines, *key)
@@ -286,6 +288,13 @@ def to_declare(name: str, ret: Return, edition: Edition) -> Iterator[Text]:
             item = edition.item(figure.item)
             yield Text(f'· Only a person can say it: dscr-bridge declare "{name}" {figure.item} ANSWER --by "NAME"\n'
                        f"  {item.title}: ANSWER is {answers(item)}.")  # fmt: skip
+
+
+def to_verify(count: int) -> Text:
+    """Say how many figures stay until somebody has compared their questions' wording, and how."""
+    said = "1 figure stays" if count == 1 else f"{count} figures stay"
+    return Text(f"· {said} until somebody has compared the wording of the question with the live notice: "
+                'dscr-bridge edition verify ITEM --by "NAME"')  # fmt: skip
 
 
 def answers(item: Item) -> str:

@@ -85,8 +85,10 @@ def preview(
             name = bridge.owing(one.obligation.location)[1].name
             for line in show.to_declare(name, one.figures, one.edition):
                 show.console().print(line, soft_wrap=True)  # a command is copied whole
+            if one.passed is not None and (stays := len(one.passed.unverified)):
+                show.console().print(show.to_verify(stays), soft_wrap=True)
             if one.passed is not None and bridge.ledger.obligation(one.obligation).state not in TAKEN and not at:
-                show.console().print(f'· To let it go: dscr-bridge submit "{name}" --by "NAME"', markup=False)
+                show.console().print(f'· To send it: dscr-bridge submit "{name}" --by "NAME"', markup=False)
     end_with(_standing_in_the_way(prepared))
 
 

@@ -68,7 +68,8 @@ def _practice(folder: Path) -> None:
                f"  {where}\n"
                "  dscr-bridge practice                    in a second terminal: the simulators, until Ctrl+C\n"
                "  dscr-bridge validate --connect          the drill: everything is tried, nothing is sent\n"
-               f'  dscr-bridge preview "{home.name}"         the figures, and what still needs a person')  # fmt: skip
+               f'  dscr-bridge preview "{home.name}"         the figures, and what still needs a person\n'
+               "The first tutorial goes on from there to a receipt: docs/tutorials/first-return.md")  # fmt: skip
 
 
 def _stands_there(folder: Path) -> "ConfigError":
@@ -95,7 +96,7 @@ def practice() -> None:
     config = load_config()
     if config.practice is None or config.receiver.url is None:
         raise ConfigError(str(options.config), "this is no practice configuration.", "Nothing was started.",
-                          "Make one: dscr-bridge init --practice practice")  # fmt: skip
+                          "Make one: dscr-bridge init practice --practice")  # fmt: skip
     stopping, kept, now = daemon.Stopping(), simulated(options.config.absolute().parent), config.practice.now()
     daemon.stop_on_signals(stopping)
     (record,) = [source.url for source in config.source if source.url]

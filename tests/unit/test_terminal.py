@@ -85,7 +85,8 @@ def test_the_rules_that_do_not_hold_are_named_and_each_sign_is_explained() -> No
     lines = plain(show.checks([know, look], 31))
     assert lines[:2] == ["30 of 31 rules hold; this one does not:",
                          "! stays_contradict: Some stays contradict each other. For the provider to mend."]  # fmt: skip
-    assert lines[3] == "(! a person should look, · only to know. More on one: dscr-bridge explain agency_without_shift)"
+    assert lines[2:4] == ["Besides, only to know:", "· agency_without_shift: Some worked no shift."]
+    assert lines[4] == "(! a person should look, · only to know. More on one: dscr-bridge explain agency_without_shift)"
     stops = Problem("beds_within_capacity", Level.ERROR, "Too many.")
     assert plain(show.checks([look, stops], 31))[0] == "29 of 31 rules hold; these do not:"
     assert plain(show.checks([look, stops], 31))[-1].startswith("(✗ stops the return, ! a person should look.")
@@ -101,6 +102,11 @@ def test_what_only_a_person_can_say_is_asked_with_the_answers_that_there_are() -
     assert "Whether residents can receive visitors: ANSWER is one of yes, with_restrictions, no." in said
     assert show.answers(EDITION.item("ch_beds_occupied")) == "a whole number, 0 or more"
     assert show.answers(EDITION.item("ch_hours_paid_month")) == "a number, 0 or more"
+
+
+def test_figures_that_stay_for_their_wording_are_counted_with_what_lets_them_go() -> None:
+    assert show.to_verify(1).plain.startswith("· 1 figure stays until") and "edition verify" in show.to_verify(1).plain
+    assert show.to_verify(13).plain.startswith("· 13 figures stay until")
 
 
 def test_the_file_to_print_is_named_on_one_line_that_can_be_copied_and_how(tmp_path: Path) -> None:
