@@ -45,7 +45,7 @@ def explain(
         return
     words = {"list": _list, "rules": _rules, "settings": _settings}
     typer.echo(words[item](one) if item in words else told[0].text(), nl=False)
-    if item not in words and getattr(told[0], "settings", ()):
+    if item not in words and isinstance(told[0], mapping.Explanation) and told[0].settings:
         typer.echo("  (Settings as they are shipped; --location shows what the configuration of a location chose.)")
 
 

@@ -126,7 +126,7 @@ def test_preview_shows_people_each_figure_and_how_it_was_obtained(told: dict[str
                   "Directly employed staff with this season's flu vaccination 6 stated as a total by rose-cottage-rota",
                   "Whether residents can receive visitors \N{EN DASH} no source holds it (not declared)", "rules hold"):  # fmt: skip
         assert words in shown
-    assert shown.rstrip().endswith('To let it go: dscr-bridge submit "Rose Cottage" --by "NAME"')
+    assert shown.rstrip().endswith('To send it: dscr-bridge submit "Rose Cottage" --by "NAME"')
 
 
 def test_everything_is_sent_once_section_by_section_and_read_back(told: dict[str, Any], receiver: Simulator) -> None:
