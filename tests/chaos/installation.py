@@ -289,6 +289,8 @@ def installed(extra: str = "") -> Iterator[Machine]:
         mounted = _mounted(machine.data)
         machine.own_disk = mounted
         text = machine.config.read_text().replace('mode = "review"', 'mode = "automatic"').replace("[pages]\nport = 8610", "")
+        assert text.count('log = "plain"') == 1
+        text = text.replace('log = "plain"', 'log = "json"')  # events are waited for by their names
         machine.config.write_text(text.replace("port = 8611", f"port = {free_port()}"))
         yield machine
         for kind in list(machine.simulators):
