@@ -22,7 +22,7 @@ from rich.text import Text
 
 from dscr_bridge import bridge as flow
 from dscr_bridge import config as configuration
-from dscr_bridge import deciding, drill, log, mapping, show
+from dscr_bridge import deciding, drill, log, mapping, show, show_return
 from dscr_bridge.config import Config
 from dscr_bridge.drill import people
 from dscr_bridge.errors import AlreadyAccepted, BridgeError
@@ -279,16 +279,16 @@ def _next(on_the_path: bool) -> Iterator[tuple[str, str]]:
 def _show(stage: Stage, bridge: Bridge, prepared: Prepared) -> None:
     name = bridge.owing(prepared.obligation.location)[1].name
     stage.console.print()
-    stage.say(show.heading(name, prepared.figures))
-    stage.say(show.figures(prepared.figures, prepared.edition, prepared.passed))
-    stage.say(show.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
+    stage.say(show_return.heading(name, prepared.figures))
+    stage.say(show_return.figures(prepared.figures, prepared.edition, prepared.passed))
+    stage.say(show_return.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
 
 
 def _in_short(bridge: Bridge, prepared: Prepared) -> Text:
     """Say of a return in one line how many figures it has and what the rules say."""
     of, figures = prepared.obligation, prepared.figures.figures
     name = f"{bridge.owing(of.location)[1].name} · {show.CARE_TYPE[of.care_type]}"
-    rules, broken = len(prepared.edition.rules_for(of.care_type)), show.broken(prepared.problems)
+    rules, broken = len(prepared.edition.rules_for(of.care_type)), show_return.broken(prepared.problems)
     valued = sum(f.value is not None for f in figures)
     return Text(f"{name:33} {valued} of {len(figures)} figures, {rules - broken} of {rules} rules hold")
 
@@ -303,7 +303,8 @@ def _watched(stage: Stage, bridge: Bridge) -> Iterator[Bridge]:
     for source in sources[:2]:
         parts = [f"{s.table_or_resource} {s.received:,}" for (name, _), s in seen.items() if name == source]
         stage.say(Text(f"{source:22} ").append(" · ".join(parts), "dim"))
-    stage.say(Text(f"and {len(sources[2:])} more sources", "dim"))
+    if more := sources[2:]:
+        stage.say(Text(f"and {several(len(more), 'more source')}", "dim"))
 
 
 def _rows(bridge: Bridge) -> list[tuple[str, Any]]:

@@ -69,7 +69,7 @@ def preview(
     from dataclasses import replace
 
     from dscr_bridge import bridge as flow
-    from dscr_bridge import show
+    from dscr_bridge import show, show_return
     from dscr_bridge.ledger import TAKEN
 
     with the_bridge(only_looks=True) as bridge:
@@ -83,10 +83,10 @@ def preview(
             _show(bridge, one, as_json)
         for one in prepared if not as_fhir and not as_json else ():
             name = bridge.owing(one.obligation.location)[1].name
-            for line in show.to_declare(name, one.figures, one.edition):
+            for line in show_return.to_declare(name, one.figures, one.edition):
                 show.console().print(line, soft_wrap=True)  # a command is copied whole
             if one.passed is not None and (stays := len(one.passed.unverified)):
-                show.console().print(show.to_verify(stays), soft_wrap=True)
+                show.console().print(show_return.to_verify(stays), soft_wrap=True)
             if one.passed is not None and bridge.ledger.obligation(one.obligation).state not in TAKEN and not at:
                 show.console().print(f'· To send it: dscr-bridge submit "{name}" --by "NAME"', markup=False)
     end_with(_standing_in_the_way(prepared))
@@ -163,24 +163,22 @@ def _stays(bridge: "Bridge", prepared: "Prepared") -> None:
 
 
 def _sent(bridge: "Bridge", prepared: "Prepared", outcome: "Outcome") -> None:
-    from dscr_bridge import show
+    from dscr_bridge import show, show_return
     from dscr_bridge.submit import by_hand
 
-    console = show.console()
+    console, name = show.console(), bridge.owing(prepared.obligation.location)[1].name
     console.print(show.outcome(outcome))
     if bridge.channel is None:
         sheet = by_hand.path_of(bridge.config.data_folder / "crib-sheets", prepared.obligation)
         show.pages_to_print(console, "Crib sheet to type from", [sheet])
-        name = bridge.owing(prepared.obligation.location)[1].name
         console.print(f'Once it is saved there: dscr-bridge confirm "{name}" --reference "WHAT IT SHOWED" --by "NAME"',
                       markup=False, soft_wrap=True)  # fmt: skip
         return
-    name = bridge.owing(prepared.obligation.location)[1].name
     row = bridge.ledger.obligation(prepared.obligation)
     console.print(show.receipts(name, row))
     show.receipt_pages(console, bridge, [row])
     if prepared.passed is not None and (n := len(prepared.passed.unverified)):
-        console.print(show.not_sent(n))
+        console.print(show_return.not_sent(n))
 
 
 _HELD = {
@@ -206,7 +204,7 @@ def _held_at_the_receiver(outcome: "Outcome") -> "BridgeError":
 
 
 def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
-    from dscr_bridge import show
+    from dscr_bridge import show, show_return
     from dscr_bridge.preview import document
 
     if as_json:
@@ -214,9 +212,9 @@ def _show(bridge: "Bridge", prepared: "Prepared", as_json: bool) -> None:
         return
     console = show.console()
     console.print()
-    console.print(show.heading(bridge.owing(prepared.obligation.location)[1].name, prepared.figures))
-    console.print(show.figures(prepared.figures, prepared.edition, prepared.passed))
-    console.print(show.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
+    console.print(show_return.heading(bridge.owing(prepared.obligation.location)[1].name, prepared.figures))
+    console.print(show_return.figures(prepared.figures, prepared.edition, prepared.passed))
+    console.print(show_return.checks(prepared.problems, len(prepared.edition.rules_for(prepared.obligation.care_type))))
 
 
 def _write_fhir(bridge: "Bridge", prepared: "list[Prepared]") -> None:

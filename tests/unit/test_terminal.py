@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console, Group
 
-from dscr_bridge import mapping, show
+from dscr_bridge import mapping, show, show_return
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.pull import Step
 from dscr_bridge.returns import CareType, Figure, Level, LocationId, Obligation, Problem, Return, State, seal
@@ -31,7 +31,7 @@ def plain(what: object) -> list[str]:
 
 
 def test_what_did_not_go_is_counted_in_words_that_say_what_lets_it_go() -> None:
-    one, many = (" ".join(plain(show.not_sent(n))) for n in (1, 14))
+    one, many = (" ".join(plain(show_return.not_sent(n))) for n in (1, 14))
     assert one.startswith("! 1 figure did not go: its question is") and many.startswith("! 14 figures did not go: their questions are")
     assert "dscr-bridge edition verify ITEM" in one and "submit --correct" in many
 
@@ -56,7 +56,7 @@ def test_the_preview_follows_the_order_of_the_screens_that_the_crib_sheet_declar
     edition = mapping.edition_for(NOW.date())
     figures = tuple(Figure(i.id, State.COUNTED, 1, None, True, True, "dscr", i.grade, None) for i in edition.items_for(CareType.CARE_HOME))
     ret = Return(Obligation(LocationId("1-1001"), CareType.CARE_HOME, "2026-11"), edition.id, NOW, figures)
-    lines = plain(show.figures(ret, edition, None))
+    lines = plain(show_return.figures(ret, edition, None))
     titles = [edition.section_titles[name] for name in ("beds", "workforce", "absence", "hours", "vaccination", "visiting")]
     assert [line for line in lines if line in titles] == titles
     assert all(edition.item(f.item).title[:40] in "\n".join(lines) for f in figures)
@@ -74,39 +74,39 @@ def test_a_total_that_a_file_states_says_too_when_it_does_not_go() -> None:
     stated = {i: Figure(i, State.COUNTED, 31, source="rota", reason="file_total") for i in ids if i.startswith("ch_vax_flu")}
     ret = one_return(*(stated.get(i, Figure(i, State.COUNTED, 1, source="dscr")) for i in ids))
     going = seal(ret, {"beds": tuple(i for i in ids if i not in stated)}, (), tuple((i, "unconfirmed") for i in stated))
-    lines = [line for line in plain(show.figures(ret, EDITION, going)) if "stated as a total by rota" in line]
+    lines = [line for line in plain(show_return.figures(ret, EDITION, going)) if "stated as a total by rota" in line]
     assert len(lines) == len(stated) == 3 and all("; not sent, wording grade" in line for line in lines)
-    assert not any("not sent" in line for line in plain(show.figures(ret, EDITION, None)) if "total by" in line)
+    assert not any("not sent" in line for line in plain(show_return.figures(ret, EDITION, None)) if "total by" in line)
 
 
 def test_the_rules_that_do_not_hold_are_named_and_each_sign_is_explained() -> None:
     look = Problem("stays_contradict", Level.WARNING, "Some stays contradict each other.", fixed_by="provider")
     know = Problem("agency_without_shift", Level.NOTE, "Some worked no shift.")
-    lines = plain(show.checks([know, look], 31))
+    lines = plain(show_return.checks([know, look], 31))
     assert lines[:2] == ["30 of 31 rules hold; this one does not:",
                          "! stays_contradict: Some stays contradict each other. For the provider to mend."]  # fmt: skip
     assert lines[2:4] == ["Besides, only to know:", "· agency_without_shift: Some worked no shift."]
     assert lines[4] == "(! a person should look, · only to know. More on one: dscr-bridge explain agency_without_shift)"
     stops = Problem("beds_within_capacity", Level.ERROR, "Too many.")
-    assert plain(show.checks([look, stops], 31))[0] == "29 of 31 rules hold; these do not:"
-    assert plain(show.checks([look, stops], 31))[-1].startswith("(✗ stops the return, ! a person should look.")
-    assert plain(show.checks([], 31)) == ["✓ all 31 rules hold"]
+    assert plain(show_return.checks([look, stops], 31))[0] == "29 of 31 rules hold; these do not:"
+    assert plain(show_return.checks([look, stops], 31))[-1].startswith("(✗ stops the return, ! a person should look.")
+    assert plain(show_return.checks([], 31)) == ["✓ all 31 rules hold"]
     for problem in (look, know, stops):
         assert problem.rule in mapping.explain_word(problem.rule, EDITION).text()
 
 
 def test_what_only_a_person_can_say_is_asked_with_the_answers_that_there_are() -> None:
     absent = Figure(EDITION.item("ch_visiting_accommodated").id, State.UNSUPPORTED, reason="not_declared")
-    said = " ".join(plain(Group(*show.to_declare("Rose House", one_return(absent), EDITION))))
+    said = " ".join(plain(Group(*show_return.to_declare("Rose House", one_return(absent), EDITION))))
     assert 'dscr-bridge declare "Rose House" ch_visiting_accommodated ANSWER --by "NAME"' in said
     assert "Whether residents can receive visitors: ANSWER is one of yes, with_restrictions, no." in said
-    assert show.answers(EDITION.item("ch_beds_occupied")) == "a whole number, 0 or more"
-    assert show.answers(EDITION.item("ch_hours_paid_month")) == "a number, 0 or more"
+    assert show_return.answers(EDITION.item("ch_beds_occupied")) == "a whole number, 0 or more"
+    assert show_return.answers(EDITION.item("ch_hours_paid_month")) == "a number, 0 or more"
 
 
 def test_figures_that_stay_for_their_wording_are_counted_with_what_lets_them_go() -> None:
-    assert show.to_verify(1).plain.startswith("· 1 figure stays until") and "edition verify" in show.to_verify(1).plain
-    assert show.to_verify(13).plain.startswith("· 13 figures stay until")
+    assert show_return.to_verify(1).plain.startswith("· 1 figure stays until") and "edition verify" in show_return.to_verify(1).plain
+    assert show_return.to_verify(13).plain.startswith("· 13 figures stay until")
 
 
 def test_the_file_to_print_is_named_on_one_line_that_can_be_copied_and_how(tmp_path: Path) -> None:
