@@ -31,8 +31,6 @@ _JOINS = {
     for table in RECORDS.values() if table.name != "organisation"
 }  # fmt: skip
 _ORGANISATION = "organisation_key"
-
-
 _PHYSICAL = RECORDS["place"].names.index("physical")
 
 
@@ -137,30 +135,30 @@ class Parts:
 
     def _spread(self) -> None:
         """Move every row to its part."""
-        group_of, known, number = self._groups.stands_for(), self._known, self._groups.number
-        part_of = {group_of[known[entry.location]]: part
+        group_of = self._groups.stands_for()
+        part_of = {group_of[self._known[entry.location]]: part
                    for part, entries in enumerate(self.entries) for entry in entries}  # fmt: skip
         parts = array("H", (part_of.get(group, group % len(self.entries)) for group in group_of))
-        held = 0
         for src, (one, above) in enumerate(zip(self._records, self.above, strict=True)):
             everywhere = {row[0] for row in above.rows["place"]}
             for table, columns in _JOINS.items():
                 loose: list[list[Row]] = [[] for _ in self.entries]
-                for row in _taken(one, table):
-                    at = _NOWHERE
-                    for column in columns:
-                        cell = row[column]
-                        at = known[cell] if cell in known else number(cell)
-                        if at != _NOWHERE:
-                            break
-                    else:
-                        at = 0
+                for held, row in enumerate(_taken(one, table), start=1):
                     if table != "place" or row[0] not in everywhere:
-                        loose[parts[at]].append(row)
-                    held += 1
+                        loose[parts[self._leads(row, columns)]].append(row)
                     if held % _LOOSE == 0:
                         self._pack(loose, src, table)
                 self._pack(loose, src, table)
+
+    def _leads(self, row: Row, columns: Sequence[int]) -> int:
+        """Give the number of the first cell that leads to a group; that of any, where none does."""
+        known = self._known
+        for column in columns:
+            cell = row[column]
+            at = known[cell] if cell in known else self._groups.number(cell)
+            if at != _NOWHERE:
+                return at
+        return 0
 
     def _pack(self, loose: list[list[Row]], src: int, table: str) -> None:
         for part, rows in enumerate(loose):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dscr_bridge.ledger import ObligationRow, ObligationState
 from dscr_bridge.mapping.contacts import load_contacts
 from dscr_bridge.notify.notice import MANAGER, SUPPLIER
+from dscr_bridge.sending import APART
 
 _S = ObligationState
 _STALE = frozenset({"stale_snapshot", "source_quiet"})  # rules of the editions
@@ -56,7 +57,7 @@ def cause_of(row: ObligationRow) -> Cause | None:
                       "Find out why the source is down.", supplier, "supplier")  # fmt: skip
     if state is _S.REFUSED:
         return Cause("refused", "The receiver refused the return.", "Read why on its page; a person must act.", both)
-    if state is _S.RETRYING and row.reason == "clocks_differ":
+    if state is _S.RETRYING and row.reason == APART:
         return Cause(
             "clock",
             "This computer's clock and the receiver's are more than twelve hours apart: figures would be those of a "

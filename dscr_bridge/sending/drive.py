@@ -63,7 +63,7 @@ def send(
     attempt; LedgerBroken.
     """
     obligation = checked.checked.obligation
-    require_left(checked, ledger, channel, world, window=window, correct=correct, late=late)
+    require_open(window, world.now(), obligation, late)
     with claimed(obligation, ledger, channel, world, window, owner, late) as job:
         row = ledger.obligation(obligation)
         if _goes_on(row, checked, channel, ledger):

@@ -162,7 +162,8 @@ def test_a_signed_link_opens_one_location_behind_the_sign_on_in_a_real_browser(s
         page.get_by_role("button", name="Go to the sign-on").click()
         page.locator("input[name=login]").fill("jo")
         page.locator("input[name=password]").fill("x")
-        page.locator("button[type=submit]").click()
+        with page.expect_navigation():  # a click alone does not wait for its answer
+            page.locator("button[type=submit]").click()
         page.locator("button[type=submit]").click()  # what the sign-on may tell: yes
         page.wait_for_url(f"{site.address}/location/{ROSE}/care_home/month")
         assert "Rose Cottage" in page.content()

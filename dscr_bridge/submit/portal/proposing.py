@@ -24,11 +24,10 @@ class Proposal:
     group: str
     label: str
     control: Control | None = None
-    sure: float = 0.0
 
 
 @dataclass(frozen=True)
-class Question:
+class _Question:
     group: str
     label: str
     context: str
@@ -49,7 +48,7 @@ def rows_placed(region: str, seen: Seen, items: Sequence[Item]) -> list[Proposal
     return [replace(one, group="", control=None) for one in placed]
 
 
-def _questions(seen: Seen) -> tuple[list[Question], dict[str, str]]:
+def _questions(seen: Seen) -> tuple[list[_Question], dict[str, str]]:
     grid: dict[tuple[str, str], dict[str, tuple[str, Control]]] = defaultdict(dict)
     for control in seen.controls:
         if (found := _bed_type_in(control.label)) is not None:
@@ -58,9 +57,9 @@ def _questions(seen: Seen) -> tuple[list[Question], dict[str, str]]:
     whole = {key: split for key, split in grid.items() if len(split) >= 2}
     inside = {c.key for split in whole.values() for _, c in split.values()}
     bed_words = {b: phrase for split in whole.values() for b, (phrase, _) in split.items()}
-    questions = [Question(group, label, seen.heading, next(iter(split.values()))[1])
+    questions = [_Question(group, label, seen.heading, next(iter(split.values()))[1])
                  for (group, label), split in whole.items()]  # fmt: skip
-    questions += [Question(c.group, c.label, seen.heading, c) for c in seen.controls if c.key not in inside]
+    questions += [_Question(c.group, c.label, seen.heading, c) for c in seen.controls if c.key not in inside]
     return questions, bed_words
 
 
@@ -79,7 +78,7 @@ def _bed_type_in(label: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _placed(questions: Sequence[Question], items: Sequence[Item]) -> list[Proposal]:
+def _placed(questions: Sequence[_Question], items: Sequence[Item]) -> list[Proposal]:
     """Place the questions of one screen: first find its section, then the best partner of each within it."""
     scores = _scores(questions, items)
     best: Counter[str] = Counter()
@@ -93,20 +92,20 @@ def _placed(questions: Sequence[Question], items: Sequence[Item]) -> list[Propos
 
 
 def _paired(
-    questions: Sequence[Question], items: Sequence[Item], scores: Mapping[tuple[Question, str], float],
-    fits: Callable[[Question, Item], bool],
+    questions: Sequence[_Question], items: Sequence[Item], scores: Mapping[tuple[_Question, str], float],
+    fits: Callable[[_Question, Item], bool],
 ) -> list[Proposal]:  # fmt: skip
     """Pair by the best score first; what is hardly alike is left to a person."""
     free_q, free_i, pairs = list(questions), list(items), []
     while near := [(q, i) for q in free_q for i in free_i if fits(q, i) and scores[q, i.id] >= LEAST]:
         q, i = max(near, key=lambda pair: scores[pair[0], pair[1].id])
-        pairs.append(Proposal(i, q.group, q.label, q.control, scores[q, i.id]))
+        pairs.append(Proposal(i, q.group, q.label, q.control))
         free_q.remove(q)
         free_i.remove(i)
     return sorted(pairs, key=lambda p: items.index(p.item))
 
 
-def _fits(question: Question, item: Item) -> bool:
+def _fits(question: _Question, item: Item) -> bool:
     kind = question.control.kind if question.control else "text"
     by_bed_type = "{bed_type}" in question.label
     if kind in ("textarea", "password", "checkbox") or (by_bed_type and item.by != "bed_type"):
@@ -114,11 +113,11 @@ def _fits(question: Question, item: Item) -> bool:
     return (kind in ("choice", "select")) == (item.type == "question")
 
 
-def _scores(questions: Sequence[Question], items: Sequence[Item]) -> dict[tuple[Question, str], float]:
+def _scores(questions: Sequence[_Question], items: Sequence[Item]) -> dict[tuple[_Question, str], float]:
     return {(q, i.id): _score(q, i) for q in questions for i in items}
 
 
-def _score(question: Question, item: Item) -> float:
+def _score(question: _Question, item: Item) -> float:
     label = question.label.replace("{bed_type}", "")
     told = (label, f"{question.group} {label}", f"{question.context} {label}",
             f"{question.context} {question.group} {label}")  # fmt: skip
