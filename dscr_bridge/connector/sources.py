@@ -52,7 +52,7 @@ def view_mistakes(connector: Connector) -> Iterator[Mistake]:
         except DefinitionError as wrong:
             yield Mistake(wrong.where, f"{wrong.what} {wrong.do}")
     try:
-        compile_views(sound, resource_key=lambda _type, _id: b"", reference_key=lambda _reference: b"")
+        compile_views(sound, keys=lambda _type: lambda _id: b"")
     except DefinitionError as wrong:
         yield Mistake(wrong.where, f"{wrong.what} {wrong.do}")
 

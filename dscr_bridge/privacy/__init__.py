@@ -2,7 +2,7 @@
 
     Keys(run_key).token(scope, realm, value) -> int         a keyed hash that lives for one run
     Decoding(source, keys, as_at, sites, only_site, ...)    what every converter of one source needs to know
-    resource_keys(decoding), reference_keys(decoding)       the key functions of the views
+    record_keys(decoding)                                   the key functions of the views
     converter(column, decoding, note, ...) -> Converter     raw value -> cell, by the column's kind
     RoomLabels, room_label(name)                            what a room is called, where that can be a room's number
     scan(document, words), guard(text, words)               refuse what could name a person
@@ -15,7 +15,7 @@ from dscr_bridge.privacy.codes import Codes, Labels, folded_label
 from dscr_bridge.privacy.convert import Note, converter
 from dscr_bridge.privacy.dates import DateOrder
 from dscr_bridge.privacy.guard import PAYLOAD_WORDS, guard, scan
-from dscr_bridge.privacy.keys import BETWEEN_PARTS, Decoding, Keys, Tokens, normalised, reference_keys, resource_keys
+from dscr_bridge.privacy.keys import BETWEEN_PARTS, Decoding, Keys, Tokens, normalised, record_keys
 from dscr_bridge.privacy.numbers import NhsNumber, nhs_number
 from dscr_bridge.privacy.rooms import RoomLabels, room_label
 
@@ -36,8 +36,7 @@ __all__ = [
     "guard",
     "nhs_number",
     "normalised",
-    "reference_keys",
-    "resource_keys",
+    "record_keys",
     "room_label",
     "scan",
 ]

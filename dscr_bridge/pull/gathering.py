@@ -5,17 +5,17 @@ Logical ids are held only while a source is read, and only for the types that th
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from dscr_bridge.connector import Connector, view_sources
 from dscr_bridge.packing import Packed, PackedRows
-from dscr_bridge.privacy import Codes, Decoding, reference_keys, resource_keys, room_label
+from dscr_bridge.privacy import Codes, Decoding, record_keys, room_label
 from dscr_bridge.pull.history import History
 from dscr_bridge.pull.shelves import SHELVES, Batch, by_batch, keys_on, packed
 from dscr_bridge.tables import RECORDS, Cell, Finding, Kind, Records, Row
-from dscr_bridge.views import CompiledViews, Page, Undecodable, ViewSource, compile_views
+from dscr_bridge.views import CompiledViews, KeysOf, Page, Undecodable, ViewSource, compile_views
 from dscr_bridge.world import Witness
 
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
@@ -91,25 +91,17 @@ class Gathering:
     def _compiled(self, connector: Connector, decoding: Decoding, codes: Mapping[str, Codes],
                   remember_ids: bool) -> CompiledViews:
         asked_by = {step.ids_of for step in connector.plan if step.ids_of and remember_ids}
-        resource_key, reference_key = resource_keys(decoding), reference_keys(decoding)
+        keys = record_keys(decoding)
         sources = view_sources(connector, decoding, codes, self.records.findings)
         if decoding.rooms is not None and any(view.resource == "Location" for view in connector.views):
             sources = (*sources, _names_of_rooms())
         if not asked_by:
-            return compile_views(sources, resource_key=resource_key, reference_key=reference_key)
+            return compile_views(sources, keys=keys)
 
-        def resource(of: str, id: str) -> Cell:
-            if of in asked_by:
-                self.known[of].add(id)
-            return resource_key(of, id)
+        def noting(ids: dict[str, set[str]]) -> KeysOf:
+            return lambda of: _noting(keys(of), ids[of]) if of in asked_by else keys(of)
 
-        def reference(to: str) -> Cell:
-            of, _, id = to.rpartition("/")
-            if of in asked_by:
-                self.referred[of].add(id)
-            return reference_key(to)
-
-        return compile_views(sources, resource_key=resource, reference_key=reference)
+        return compile_views(sources, keys=noting(self.known), referred=noting(self.referred))
 
     def add(self, batches: Iterable[Batch]) -> None:
         """Keep these batches; one that holds no rows is only counted."""
@@ -162,7 +154,7 @@ class Gathering:
     def _kept(self, view: str, table: str) -> tuple[int, int]:
         """Keep the rows of a view, each resource once; gives how many came again, and how many said something else."""
         batches = [batch.rows[view] for batch in self._batches if view in batch.rows]
-        rows, twice, differing = self._once(view, table, batches, range(SHELVES))
+        rows, twice, differing = self._once(view, table, batches)
         self.records.rows[table] += rows
         return twice, differing
 
@@ -173,21 +165,29 @@ class Gathering:
         for shelf in range(SHELVES):
             pieces = self._batches[0].packed.pop((view, shelf), [])
             keys = keys_on(pieces)
-            if len(keys) == sum(map(len, pieces)) and not self._history.contradicted(view, keys, [shelf]):
+            if len(keys) == sum(map(len, pieces)) and not self._history.contradicted(view, keys, shelf):
                 kept += (piece.narrower() for piece in pieces)
                 continue
-            rows, twice, differing = self._once(view, table, by_batch(pieces), [shelf])
+            rows, twice, differing = self._once(view, table, by_batch(pieces), shelf)
             kept += [Packed(rows)] if rows else []
             repeats, others = repeats + twice, others + differing
         return repeats, others
 
-    def _once(self, view: str, table: str, batches: Sequence[list[Row]], shelves: Iterable[int]
+    def _once(self, view: str, table: str, batches: Sequence[list[Row]], shelf: int | None = None
               ) -> tuple[list[Row], int, int]:
         rows, twice, differing = once(batches, self._one_row_each[view], _keys_of(table))
-        contradicted = self._history.contradicted(view, [row[0] for row in rows], shelves)
+        contradicted = self._history.contradicted(view, [row[0] for row in rows], shelf)
         if contradicted:
             rows = [row for row in rows if row[0] not in contradicted]
         return rows, twice, differing + len(contradicted)
+
+
+def _noting(key: Callable[[str], Cell], ids: set[str]) -> Callable[[str], Cell]:
+    def noted(id: str) -> Cell:
+        ids.add(id)
+        return key(id)
+
+    return noted
 
 
 def _names_of_rooms() -> ViewSource:

@@ -26,7 +26,8 @@ class History:
         """Take the snapshot's instant, and the table and the resource type of each view."""
         self.before = (as_at - _LONG).strftime("%Y-%m-%d")
         self._tables, self._resources = tables, resources
-        self._let_go: dict[tuple[str, int], array[int]] = defaultdict(lambda: array("q"))  # by view and shelf
+        self._let_go: dict[str, array[int]] = defaultdict(lambda: array("q"))  # by view
+        self._on_shelves: dict[str, list[array[int]]] = {}                     # the same once a shelf was asked for
 
     def sift(self, rows: dict[str, list[Row]], unmade: Mapping[str, Collection[Cell]]) -> Counter[Finding]:
         """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were.
@@ -41,7 +42,7 @@ class History:
         for view, those in rows.items():
             if self._tables[view] != "stay":
                 continue
-            past = {row[0] for row in those if self._is_past(row)}
+            past = {row[0] for row in those if row[_STATUS] in _OVER and is_before(row[_END], self.before)}
             if past:
                 stays |= past
                 rows[view] = [row for row in those if row[0] not in past]
@@ -53,21 +54,29 @@ class History:
                     rows[view] = [row for row in those if row[0] not in stays]
         return gone
 
-    def contradicted(self, view: str, keys: Collection[Cell], shelves: Iterable[int] = range(SHELVES)) -> set[Cell]:
+    def contradicted(self, view: str, keys: Collection[Cell], shelf: int | None = None) -> set[Cell]:
         """Give those of these keys of kept rows of which a page or block before or after said that they are long past.
 
-        `shelves` are those that all of the keys are on.
+        `shelf` is the one that all of the keys are on, if they are; ask for it when all rows have come.
         """
-        gone = [self._let_go[view, shelf] for shelf in shelves if (view, shelf) in self._let_go]
-        if not gone or not keys:
+        if view not in self._let_go or not keys:
             return set()
         kept = {short(key): key for key in keys}
-        return {kept[number] for those in gone for number in those if number in kept}
+        gone = self._let_go[view] if shelf is None else self._shelves_of(view)[shelf]
+        return {kept[number] for number in filter(kept.__contains__, gone)}
+
+    def _shelves_of(self, view: str) -> list["array[int]"]:
+        found = self._on_shelves.get(view)
+        if found is None:
+            found = self._on_shelves[view] = [array("q") for _ in range(SHELVES)]
+            for number in self._let_go[view]:
+                found[number % SHELVES].append(number)
+        return found
 
     def _note(self, view: str, keys: Iterable[Cell]) -> None:
-        for number in map(short, keys):
-            self._let_go[view, number % SHELVES].append(number)
+        self._let_go[view].extend(map(short, keys))
 
-    def _is_past(self, row: Row) -> bool:
-        end = row[_END]
-        return row[_STATUS] in _OVER and isinstance(end, str) and end < self.before
+
+def is_before(end: Cell, date: str) -> bool:
+    """Say whether an instant is known and before a date."""
+    return isinstance(end, str) and end < date

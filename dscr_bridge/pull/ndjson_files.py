@@ -32,7 +32,7 @@ from dscr_bridge.world import World
 
 events = log.room("pull")
 
-_BLOCK = 64 * 1024
+_BLOCK = 256 * 1024
 _NAMES = re.compile(r".*\.(ndjson|jsonl|json)(\.gz)?", re.IGNORECASE)
 
 

@@ -1,6 +1,6 @@
 """Views: SQL on FHIR v2 ViewDefinitions compiled to decoders that keep only the elements a view names.
 
-    compile_views(sources, resource_key=..., reference_key=...) -> CompiledViews
+    compile_views(sources, keys=...) -> CompiledViews
         .resources -> frozenset[str]                        types that a view reads
         .elements(resource) -> tuple[str, ...]              top-level elements, as `_elements` wants them
         .columns(view) -> tuple[str, ...]                   the names of a row's cells
@@ -22,9 +22,8 @@ from dscr_bridge.views.shapes import (
     Codings,
     ColumnSpec,
     Converter,
+    KeysOf,
     Page,
-    ReferenceKey,
-    ResourceKey,
     Sink,
     Undecodable,
     ViewSource,
@@ -40,10 +39,9 @@ __all__ = [
     "ColumnSpec",
     "CompiledViews",
     "Converter",
+    "KeysOf",
     "Page",
-    "ReferenceKey",
     "Report",
-    "ResourceKey",
     "Sink",
     "Undecodable",
     "ViewSource",

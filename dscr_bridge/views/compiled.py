@@ -11,7 +11,7 @@ from dscr_bridge.views.definition import Place
 from dscr_bridge.views.generate import Bind, Written, write
 from dscr_bridge.views.interpret import Evaluator
 from dscr_bridge.views.plan import PlannedSelect, PlannedView, check_leaves, plan_view
-from dscr_bridge.views.shapes import ColumnSpec, Converter, Page, ReferenceKey, ResourceKey, Sink, ViewSource
+from dscr_bridge.views.shapes import ColumnSpec, Converter, KeysOf, Page, Sink, ViewSource
 from dscr_bridge.views.steps import Node, Step
 from dscr_bridge.views.steps import ReferenceKey as ReferenceStep
 from dscr_bridge.views.values import References
@@ -64,11 +64,11 @@ class CompiledViews:
 def compile_views(
     views: Sequence[ViewSource],
     *,
-    resource_key: ResourceKey,
-    reference_key: ReferenceKey,
+    keys: KeysOf,
+    referred: KeysOf | None = None,
     lenient: bool = False,
 ) -> CompiledViews:
-    """Compile views.  `resource_key("Patient", "1")` and `reference_key("Patient/1")` must give the same key.
+    """Compile views.  `keys("Patient")("1")` gives the key of a resource, and so must `referred` of a reference to it.
 
     `lenient` reads elements that FHIR R4 does not have as absent, as the official tests expect; connectors are
     compiled without it, so that a misspelt element is found at load.  Raises DefinitionError.
@@ -76,7 +76,7 @@ def compile_views(
     blueprint = _blueprint(tuple(views), lenient)
     converters = {source.name: source.convert for source in views}
     plans = {plan.name: plan for plan in blueprint.plans}
-    evaluator = Evaluator(resource_key, {of: References(of, reference_key) for of in blueprint.wanted})
+    evaluator = Evaluator(keys, {of: References(of, referred or keys) for of in blueprint.wanted})
     readers: dict[str, tuple[Bind, Sequence[str]]] = {}
     for resource, written in blueprint.written.items():
         bind = written.bound(converters, lambda name: plans[name].with_converters(converters[name]), evaluator)

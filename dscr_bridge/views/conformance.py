@@ -12,27 +12,21 @@ from dscr_bridge.errors import DefinitionError
 from dscr_bridge.tables import Cell, Row
 from dscr_bridge.views.compiled import CompiledViews, compile_views
 from dscr_bridge.views.evaluate import evaluate_view
-from dscr_bridge.views.shapes import BadValue, ReferenceKey, ResourceKey, ViewSource
+from dscr_bridge.views.shapes import BadValue, KeysOf, ViewSource
 
 PASS, FAIL, NOT_SUPPORTED = "pass", "fail", "not supported"
 
 
-def plain_resource_key(resource: str, logical_id: str) -> Cell:
-    """Give the key of a resource where no privacy is at stake: test files."""
-    return f"{resource}/{logical_id}"
-
-
-def plain_reference_key(reference: str) -> Cell:
-    """Give the key of a reference, equal to the key of its resource."""
-    return reference
+def plain_keys(resource: str) -> Callable[[str], Cell]:
+    """Give the keys of resources of a type where no privacy is at stake: test files."""
+    return lambda logical_id: f"{resource}/{logical_id}"
 
 
 def rows(
     definition: Mapping[str, Any],
     resources: Iterable[Mapping[str, Any]],
     *,
-    resource_key: ResourceKey = plain_resource_key,
-    reference_key: ReferenceKey = plain_reference_key,
+    keys: KeysOf = plain_keys,
     slowly: bool = False,
 ) -> list[dict[str, Any]]:
     """Give the rows of one view over resources, as dictionaries in column order.
@@ -41,7 +35,7 @@ def rows(
     BadValue for a resource that it cannot read.
     """
     source = ViewSource(str(definition.get("name") or "view"), definition)
-    compiled = compile_views([source], resource_key=resource_key, reference_key=reference_key, lenient=True)
+    compiled = compile_views([source], keys=keys, lenient=True)
     found = _slow(compiled, resources) if slowly else _fast(compiled, resources)
     names = compiled.views[0].cells
     return [dict(zip(names, row, strict=True)) for row in found]

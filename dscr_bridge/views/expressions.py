@@ -87,9 +87,9 @@ class Expressions:
                 return f"calculate({op!r}, {self.scalar(left, x)}, {self.scalar(right, x)})"
             case steps.Boundary(base=base, high=high):
                 return f"boundary({self.raw(base, x) if base.single else self.scalar(base, x)}, {step.type!r}, {high})"
-            case steps.ResourceKey(resource=resource, base=base):
+            case steps.ResourceKey(base=base):
                 t = self.fresh()
-                key = f"None if ({t} := {self.scalar(base, x)}) is None else resource_key({resource!r}, {t})"
+                key = f"None if ({t} := {self.scalar(base, x)}) is None else key_of({t})"
                 # One resource can give rows to several views: its key is made once.
                 return f"({key})" if self.in_function else f"(key or (key := {key}))"
             case steps.ReferenceKey(single=True, base=base):

@@ -34,6 +34,7 @@ _DEEPEST = 19  # indentations up to which no block can be nested too deeply for 
 class Written:
     """The code of one resource type, and which of its names stand for something of a run."""
 
+    resource: str
     source: str
     code: CodeType
     names: Mapping[str, Any]
@@ -52,7 +53,7 @@ class Written:
         `converters` are those of the run, by view and column; `planned` gives a view with them.
         """
         names = {**self.names, "evaluator": evaluator, "evaluate": evaluator.step, "repeated": evaluator.repeated,
-                 "resource_key": evaluator.resource_key}  # fmt: skip
+                 "key_of": evaluator.keys(self.resource)}  # fmt: skip
         names |= {name: converters[view][column] for name, (view, column) in self.converters.items()}
         names |= {name: evaluator.references[wanted] for name, wanted in self.references.items()}
         names |= {name: planned(view) for name, view in self.views.items()}
@@ -80,7 +81,7 @@ def write(resource: str, views: Sequence[PlannedView]) -> Written:
     )
     names = writer.write.names | {"AT": tuple(writer.elements), "BadValue": BadValue, "evaluate_view": evaluate_view}
     code = compile(source, f"<views of {resource}>", "exec")
-    return Written(source, code, names, writer.converters, writer.write.references_by_name, writer.evaluated)
+    return Written(resource, source, code, names, writer.converters, writer.write.references_by_name, writer.evaluated)
 
 
 class _Writer:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dscr_bridge.views import steps, values
 from dscr_bridge.views.project import attribute
-from dscr_bridge.views.shapes import BadValue, ResourceKey
+from dscr_bridge.views.shapes import BadValue, KeysOf
 from dscr_bridge.views.steps import Answer, Outside, Step
 from dscr_bridge.views.values import References
 
@@ -18,9 +18,9 @@ from dscr_bridge.views.values import References
 class Evaluator:
     """Evaluates steps; holds the key functions of one run."""
 
-    def __init__(self, resource_key: ResourceKey, references: Mapping[str | None, References]) -> None:
+    def __init__(self, keys: KeysOf, references: Mapping[str | None, References]) -> None:
         """Take the key functions."""
-        self.resource_key, self.references = resource_key, references
+        self.keys, self.references = keys, references
 
     def step(self, step: Step, item: Any, outside: Outside) -> Answer:
         """Give the items of a step, none of them None.  Raises BadValue."""
@@ -51,7 +51,7 @@ class Evaluator:
                 return _some(values.calculate(op, self.one(left, item, outside), self.one(right, item, outside)))
             case steps.ResourceKey(resource=resource, base=base):
                 logical_id = self.one(base, item, outside)
-                return [] if logical_id is None else _some(self.resource_key(resource, logical_id))
+                return [] if logical_id is None else _some(self.keys(resource)(logical_id))
             case steps.ReferenceKey(base=base, wanted=wanted):
                 keys = (self.references[wanted][values.text(r)] for r in self.step(base, item, outside))
                 return [key for key in keys if key is not None]

@@ -18,8 +18,7 @@ Codings = list[tuple[str | None, str | None]]
 # a value once and remember it: a call costs ten look-ups.
 Converter = Callable[[Any], Cell]
 
-ResourceKey = Callable[[str, str], Cell]   # (resource type, logical id) -> key
-ReferenceKey = Callable[[str], Cell]       # "Type/id" as resource_key would see it, or "urn:uuid:..." -> key
+KeysOf = Callable[[str], Callable[[str], Cell]]  # resource type ("" for an unknown urn) -> (logical id -> key)
 
 
 class BadValue(Exception):

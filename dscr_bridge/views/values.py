@@ -13,7 +13,7 @@ from dscr_bridge.tables import Cell
 from dscr_bridge.views.elements import resource_types
 from dscr_bridge.views.moments import boundary as _boundary
 from dscr_bridge.views.moments import order
-from dscr_bridge.views.shapes import BadValue, ReferenceKey
+from dscr_bridge.views.shapes import BadValue, KeysOf
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, ">": gt, "<=": le, ">=": ge}
 # Absolute, versioned and relative references all end in Type/id; the base address of the server is not part of the key.
@@ -128,11 +128,11 @@ def read_reference(reference: str, wanted: str | None) -> str | None:
 class References(dict[str | None, Cell]):
     """The keys of references to one wanted type, remembered for a while: most references repeat."""
 
-    def __init__(self, wanted: str | None, key: ReferenceKey) -> None:
+    def __init__(self, wanted: str | None, keys: KeysOf) -> None:
         """Remember nothing yet; an absent reference has no key."""
         super().__init__({None: None})
-        self._wanted, self._key = wanted, key
-        self._prefix = f"{wanted}/"
+        self._wanted, self._keys = wanted, keys
+        self._prefix, self._key = f"{wanted}/" if wanted else "", keys(wanted or "")
 
     def __missing__(self, reference: str | None) -> Cell:
         """Work out a key that is not remembered."""
@@ -141,10 +141,17 @@ class References(dict[str | None, Cell]):
         text = reference or ""
         id = text.removeprefix(self._prefix)
         # Nearly every reference is `Type/id` and nothing else, which needs no closer look.
-        plain_id = id is not text and id.replace("-", "").isalnum()
-        named = text if plain_id else read_reference(text, self._wanted)
-        found = self[reference] = None if named is None else self._key(named)
+        if id is not text and id.replace("-", "").isalnum():
+            found = self._key(id)
+        else:
+            named = read_reference(text, self._wanted)
+            found = None if named is None else self._key_of(named)
+        self[reference] = found
         return found
+
+    def _key_of(self, named: str) -> Cell:
+        resource, _, id = named.rpartition("/")
+        return self._keys(resource)(id)
 
     def _forget(self) -> None:
         """Forget all but what `learn` was told: that could not be worked out again."""
@@ -155,7 +162,7 @@ class References(dict[str | None, Cell]):
     def learn(self, urn: str, resource: str, logical_id: str) -> None:
         """Take note that within this page `urn` means a resource."""
         fits = self._wanted in (None, resource)
-        self[urn] = self._key(f"{resource}/{logical_id}") if fits else None
+        self[urn] = self._keys(resource)(logical_id) if fits else None
 
 
 def _equal(left: Any, right: Any, moments: bool) -> bool | None:

@@ -10,7 +10,7 @@ from dscr_bridge import bundled, connector
 from dscr_bridge.connector.sources import view_mistakes
 from dscr_bridge.errors import DefinitionError
 from dscr_bridge.mapping.codes import load_codes
-from dscr_bridge.privacy import Decoding, Keys, Labels, reference_keys, resource_keys
+from dscr_bridge.privacy import Decoding, Keys, Labels, record_keys
 from dscr_bridge.tables import RECORDS, Finding
 from dscr_bridge.views import compile_views
 
@@ -308,7 +308,7 @@ def test_the_views_of_the_shipped_fhir_connector_compile_with_their_converters()
     findings: Counter[Finding] = Counter()
     theirs = connector.load("uk-core-fhir", NATIONAL)
     sources = connector.view_sources(theirs, decoding, NATIONAL, findings)
-    compiled = compile_views(sources, resource_key=resource_keys(decoding), reference_key=reference_keys(decoding))
+    compiled = compile_views(sources, keys=record_keys(decoding))
     assert compiled.resources == {view.resource for view in theirs.views}
     place = next(s for s in sources if s.name == "places")
     assert place.layout == RECORDS["place"].names

@@ -1,15 +1,20 @@
 """Keys live for one run, and NHS numbers are only ever keyed hashes."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dscr_bridge.privacy import Decoding, Keys, nhs_number, reference_keys, resource_keys
+from dscr_bridge.privacy import Decoding, Keys, nhs_number, record_keys
+from dscr_bridge.privacy.keys import blake2b, siphash
 from dscr_bridge.privacy.numbers import check_digit_passes
 from dscr_bridge.returns import LocationId
+from dscr_bridge.views.values import References
 
 AS_AT = datetime(2026, 11, 9, 12, tzinfo=UTC)
 HOME = LocationId("1-1000000001")
@@ -34,9 +39,28 @@ def test_a_key_fits_64_bits_and_names_one_value_of_one_scope_and_realm() -> None
 
 
 @given(st.binary(min_size=32, max_size=32), st.text())
-def test_a_key_is_the_keyed_hash_of_scope_realm_and_value(run_key: bytes, value: str) -> None:
-    whole = hashlib.blake2b(f"person|dscr|{value}".encode(), key=run_key, digest_size=8).digest()
-    assert Keys(run_key).token("person", "dscr", value) == int.from_bytes(whole, "big", signed=True)
+def test_without_siphash_a_key_is_the_keyed_blake2b_hash_of_scope_realm_and_value(run_key: bytes, value: str) -> None:
+    text = f"person|dscr|{value}".encode("utf-8", "surrogatepass")
+    whole = hashlib.blake2b(text, key=run_key, digest_size=8).digest()
+    assert blake2b(run_key, "person|dscr|")(value) == int.from_bytes(whole, "big", signed=True)
+
+
+@given(st.binary(min_size=32, max_size=32), st.text())
+def test_a_key_is_made_by_siphash_of_run_key_scope_realm_and_value(run_key: bytes, value: str) -> None:
+    assert sys.hash_info.algorithm.startswith("siphash")
+    key = Keys(run_key).token("person", "dscr", value)
+    assert key == siphash(run_key, "person|dscr|")(value) == hash(f"{run_key.decode('latin-1')}person|dscr|{value}")
+
+
+def test_with_a_hash_seed_that_everybody_knows_a_key_cannot_be_found_without_the_run_key() -> None:
+    code = ("import sys; from dscr_bridge.privacy import Keys; "
+            "print(Keys(bytes.fromhex(sys.argv[1])).token('nhs-number', '', '9990000018'))")  # fmt: skip
+
+    def told(run_key: str) -> str:
+        done = subprocess.run([sys.executable, "-c", code, run_key], env={**os.environ, "PYTHONHASHSEED": "0"}, check=True, capture_output=True)
+        return done.stdout.decode()
+
+    assert told("61" * 32) == told("61" * 32) != told("62" * 32)
 
 
 def test_a_run_key_of_another_length_is_refused() -> None:
@@ -58,10 +82,12 @@ def test_workers_are_joined_within_a_provider_and_numbers_everywhere_and_all_els
 
 
 def test_a_reference_has_the_key_of_the_resource_it_names() -> None:
-    resource, reference = resource_keys(decoding()), reference_keys(decoding())
-    assert resource("Patient", "p1") == reference("Patient/p1") == reference("Patient/p1")
-    assert resource("Patient", "p1") != resource("Location", "p1")
-    assert reference("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0") is not None
+    keys = record_keys(decoding())
+    patient, anything = References("Patient", keys), References(None, keys)
+    assert keys("Patient")("p1") == patient["Patient/p1"] == patient["https://a.example/Patient/p1"] == anything["Patient/p1"]
+    assert keys("Patient")("p1") != keys("Location")("p1") == anything["Location/p1"]
+    assert (patient["Location/p1"], anything["None/p1"]) == (None, None)
+    assert anything["urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"] is not None
 
 
 @pytest.mark.parametrize("text", ["9434765919", "943 476 5919", " 943-476-5919 "])

@@ -151,7 +151,7 @@ def test_compiled_and_evaluated_give_the_same_rows_and_findings(
 ) -> None:
     try:
         source = ViewSource("v", definition)
-        names = compile_views([source], resource_key=lambda of, i: f"{of}/{i}", reference_key=str).columns("v")
+        names = compile_views([source], keys=lambda of: lambda i: f"{of}/{i}").columns("v")
     except DefinitionError as refused:
         raise AssertionError(f"{refused} {definition}") from refused
     source = ViewSource(
@@ -159,7 +159,7 @@ def test_compiled_and_evaluated_give_the_same_rows_and_findings(
         convert=dict.fromkeys(names[::2], refusing) if converting else {},
         needed=frozenset(names[:1]) if needing else frozenset(),
     )  # fmt: skip
-    compiled = compile_views([source], resource_key=lambda of, i: f"{of}/{i}", reference_key=str)
+    compiled = compile_views([source], keys=lambda of: lambda i: f"{of}/{i}")
     fast, on_structs, on_dictionaries = Heard(), Heard(), Heard()
     compiled.decode_lines(b"\n".join(json.dumps(r).encode() for r in resources), fast)
     for resource in resources:
@@ -184,7 +184,7 @@ EVERYTHING = compile_views(
             "link.other.getReferenceKey()"], strict=True)]}]}),
      ViewSource("w", {"resource": "Measure", "select": [{"column": [
          {"name": "a", "path": "name"}, {"name": "b", "path": "link.family"}]}]})],
-    resource_key=lambda of, i: f"{of}/{i}", reference_key=str, lenient=True)  # fmt: skip
+    keys=lambda of: lambda i: f"{of}/{i}", lenient=True)  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

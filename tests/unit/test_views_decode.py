@@ -73,8 +73,7 @@ def compiled() -> CompiledViews:
             ViewSource("bed", beds, convert={"role": closed}, needed=frozenset({"bed"})),
             ViewSource("person", people),
         ],
-        resource_key=lambda of, one: f"{of}/{one}",
-        reference_key=lambda reference: reference,
+        keys=lambda of: lambda one: f"{of}/{one}",
     )
 
 
@@ -112,7 +111,7 @@ def test_a_row_of_a_dated_view_is_let_go_by_its_key_where_its_date_is_before_the
                {"name": "lot", "path": "lotNumber"}]  # fmt: skip
     view = ViewSource("dose", {"resource": "Immunization", "select": [{"column": columns}]}, dated="given")
     whole = ViewSource("status", {"resource": "Immunization", "select": [{"column": [{"name": "is", "path": "status"}]}]})
-    views = compile_views([view, whole], resource_key=lambda _, one: one, reference_key=lambda to: to)
+    views = compile_views([view, whole], keys=lambda _: lambda one: one)
     said = [{"resourceType": "Immunization", "id": one, "status": "completed", "lotNumber": "L"} | more for one, more in (
         ("old", {"occurrenceDateTime": "2025-01-02"}), ("new", {"occurrenceDateTime": "2026-01-02"}), ("undated", {}))]  # fmt: skip
     heard = Heard()

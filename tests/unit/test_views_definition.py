@@ -81,8 +81,7 @@ def test_a_mistake_is_refused_with_file_view_place_and_remedy(
     with pytest.raises(DefinitionError) as refused:
         compile_views(
             [ViewSource("people", definition, found_in="connector.toml")],
-            resource_key=lambda of, one: f"{of}/{one}",
-            reference_key=str,
+            keys=lambda of: lambda one: f"{of}/{one}",
         )
     assert refused.value.where == ", ".join(p for p in ("connector.toml", "view people", path) if p)
     assert refused.value.what == what
@@ -122,4 +121,4 @@ def test_a_converter_or_layout_that_does_not_fit_the_view_is_refused() -> None:
         ViewSource("v", view(), layout=("b",)),
     ):
         with pytest.raises(DefinitionError):
-            compile_views([source], resource_key=lambda of, one: one, reference_key=str)
+            compile_views([source], keys=lambda of: lambda one: one)

@@ -1,6 +1,7 @@
 """Rows of whole views, compiled and evaluated: loops, unions, repeats, positions, codings, converters, deep nesting."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,7 +143,7 @@ def test_a_converter_that_is_a_dict_is_looked_up_and_gets_codings_as_a_tuple() -
     status, kind = Remembering(), Remembering()
     view = {"resource": "Encounter", "select": [{"column": column(status="status", kind="type")}]}
     compiled = compile_views([ViewSource("v", view, convert={"status": status, "kind": kind})],
-                             resource_key=lambda of, one: one, reference_key=str)  # fmt: skip
+                             keys=lambda of: lambda one: one)  # fmt: skip
     stay = {"resourceType": "Encounter", "status": "planned", "type": [{"coding": [{"system": "s", "code": "c"}]}]}
     sink = Sink()
     compiled.decode_lines(b"\n".join([json.dumps(stay).encode()] * 3), sink)
@@ -167,7 +168,7 @@ def test_views_compiled_again_have_the_keys_and_converters_of_their_own_run(leve
 
     def of(run: str) -> Any:
         return compile_views([ViewSource("v", view, convert={"url": lambda raw: f"{run}:{raw}"})],
-                             resource_key=lambda of, one: f"{run}:{of}/{one}", reference_key=lambda to: f"{run}:{to}")  # fmt: skip
+                             keys=lambda of: lambda one: f"{run}:{of}/{one}")  # fmt: skip
 
     first, second = of("first"), of("second")
     for run, compiled in (("second", second), ("first", first), ("third", of("third"))):
@@ -179,13 +180,12 @@ def test_views_compiled_again_have_the_keys_and_converters_of_their_own_run(leve
 def test_the_key_of_a_resource_is_made_once_for_all_its_views() -> None:
     asked: list[str] = []
 
-    def key(resource: str, one: str) -> Cell:
-        asked.append(one)
-        return f"{resource}/{one}"
+    def keys(resource: str) -> Callable[[str], Cell]:
+        return lambda one: asked.append(one) or f"{resource}/{one}"
 
     view = {"resource": "Patient", "select": [{"column": column(key="getResourceKey()")}]}
     sources = [ViewSource("a", view), ViewSource("b", view)]
-    compiled = compile_views(sources, resource_key=key, reference_key=str)
+    compiled = compile_views(sources, keys=keys)
     sink = Sink()
     compiled.decode_lines(b'{"resourceType":"Patient","id":"1"}\n{"resourceType":"Patient","id":"2"}', sink)
     assert asked == ["1", "2"]
