@@ -30,7 +30,7 @@ class Home:
     provisional: frozenset[tuple[str, ...]]              # hours that are not final yet
     by_type: Mapping[str, Mapping[str, int]]             # state of a place -> bed type -> n
     coverage: Mapping[str, Sequence[tuple[str, str, int]]]  # table -> (reading, source, rows)
-    present: Mapping[str, int]
+    present: frozenset[str]                              # tables that have any row
     said: Mapping[tuple[str, str], tuple[object, Mapping[str, object], str]]  # item+origin -> value, split, at
     questions: Sequence[tuple[str, str | None, str | None]]  # name, engagement, role group
     oddities: Mapping[str, int]
@@ -69,7 +69,7 @@ def home_of(told: Told, location: str, care_type: str, settings: Mapping[str, Va
         coverage.setdefault(table, []).append((row[0], row[1], row[2]))
     return Home(
         cells, frozenset(mine("contradicted")), frozenset(mine("provisional")), by_type, coverage,
-        dict(rows("present")), _said(rows("said"), rows("said_newest")), list(mine("open_question")),
+        frozenset(table for (table,) in rows("present")), _said(rows("said"), rows("said_newest")), list(mine("open_question")),
         _oddities(rows("oddity"), rows("diagnostic"), care_type), bool(rows("unplaced_post")), bool(rows("unsaid")),
         settings,
     )  # fmt: skip
@@ -87,7 +87,7 @@ def _selects() -> Mapping[str, str]:
         "provisional": f"{kept} provisional",
         "place_by_type": f"SELECT loc_key, bed_type, {', '.join(_STATES)} FROM place_by_type",  # noqa: S608
         "coverage": "SELECT loc_key, tbl, reading, source, rows FROM coverage",
-        "present": "SELECT loc_key, tbl, n FROM present",
+        "present": "SELECT loc_key, tbl FROM present",
         "said": "SELECT loc_key, item_id, origin, value, whole, said_at FROM said",
         "said_newest": "SELECT loc_key, item_id, origin, bed_type, value FROM said_newest WHERE bed_type IS NOT NULL",
         "open_question": "SELECT loc_key, care_type, question, engagement, role_group FROM open_question",

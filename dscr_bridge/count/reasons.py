@@ -71,12 +71,12 @@ def _own_readings(measure: str | None, home: Home) -> set[str]:
 
 def _empty(table: str, home: Home) -> Absence | None:
     """Why no rows is not zero; None where there are rows or zero is an honest answer."""
-    if home.present.get(table) or table in _listed(home.settings["confirmed_none"]):
+    if table in home.present or table in _listed(home.settings["confirmed_none"]):
         return None
     if table == "bed":
         return State.UNSUPPORTED, "no_beds"
     # An empty home still has its beds: then nobody there, and nothing booked, is an answer.
-    if table in ("stay", "reservation") and (home.present.get("bed") or home.present.get("stay")):
+    if table in ("stay", "reservation") and ("bed" in home.present or "stay" in home.present):
         return None
     return (State.UNKNOWN, "no_rows") if table in ("stay", "reservation", "staff_post", "service_user") else None
 
@@ -103,7 +103,7 @@ def _people_unknown(item: Item, home: Home) -> Absence | None:
         return State.UNKNOWN, "placeholder_worker"
     only_agency = "direct" not in item.where.get("engagement", ("direct",))
     asked = home.settings["agency_when_none_listed"] == "unknown"
-    if only_agency and asked and not home.present.get("agency_or_bank"):
+    if only_agency and asked and "agency_or_bank" not in home.present:
         return State.UNKNOWN, "agency_not_listed"
     if item.campaign and not _doses_were_read(item, home):
         return State.UNKNOWN, "no_doses_of_group"
@@ -117,7 +117,7 @@ def _doses_were_read(item: Item, home: Home) -> bool:
     record, so for them a row or a confirmation is needed.
     """
     kind = "person" if item.count == "vaccinated_resident" else "worker"
-    if home.present.get(f"dose_of_{kind}") or "vaccination" in _listed(home.settings["confirmed_none"]):
+    if f"dose_of_{kind}" in home.present or "vaccination" in _listed(home.settings["confirmed_none"]):
         return True
     both = {source for _, source, _ in home.coverage["vaccination"]} & {s for _, s, _ in home.coverage.get("stay", ())}
     return kind == "person" and bool(both)

@@ -155,6 +155,14 @@ FROM (SELECT b.bed_key, b.loc_key, b.bed_type, b.flexible, b.state, b.places,
              ON r.bed_key = b.bed_key
       WHERE b.state <> 'out_of_capacity');
 
+-- Most beds are told apart by their type alone; of the flexible ones each is looked at.
+CREATE TEMP TABLE bed_sum AS
+SELECT loc_key, bed_type, COALESCE(flexible, 0) AS flexible, COUNT(*) AS n_beds, SUM(places) AS places, SUM(used) AS used,
+       SUM(reserved) AS reserved, SUM(accepting) AS accepting, SUM(unsaid) AS unsaid
+FROM bed_state GROUP BY loc_key, bed_type, COALESCE(flexible, 0);
+
+CREATE TEMP TABLE flexible_bed AS SELECT * FROM bed_state WHERE flexible = 1;
+
 -- 4. Per location.  Capacity: the declared figure, else the beds found, else a file's total, else unknown (never 0).
 --    Stays and reservations without a bed, and declared ones beyond those counted, take a place from the accepting.
 CREATE TEMP TABLE loose_resident AS
@@ -174,9 +182,9 @@ SELECT l.loc_key, b.n_beds, b.places AS found, COALESCE(b.unsaid, 0) AS unsaid,
        COALESCE(b.accepting, 0) - COALESCE(s.n, 0) - COALESCE(r.n, 0) AS accepting,
        COALESCE(s.n, 0) AS loose, COALESCE(r.n, 0) AS loose_reserved, od.n AS occupied_declared, rd.n AS reserved_declared
 FROM location l
-LEFT JOIN (SELECT loc_key, COUNT(*) AS n_beds, SUM(places) AS places, SUM(used) AS used, SUM(reserved) AS reserved,
+LEFT JOIN (SELECT loc_key, SUM(n_beds) AS n_beds, SUM(places) AS places, SUM(used) AS used, SUM(reserved) AS reserved,
                   SUM(accepting) AS accepting, SUM(unsaid) AS unsaid
-           FROM bed_state GROUP BY loc_key) b ON b.loc_key = l.loc_key
+           FROM bed_sum GROUP BY loc_key) b ON b.loc_key = l.loc_key
 LEFT JOIN loose_resident s ON s.loc_key = l.loc_key
 LEFT JOIN loose_reservation r ON r.loc_key = l.loc_key
 LEFT JOIN said_number cd ON cd.loc_key = l.loc_key AND cd.item_id = 'ch_beds_max_capacity' AND cd.origin = 'declared'
@@ -212,20 +220,22 @@ SELECT c.bed_key, COUNT(DISTINCT o.bed_type) AS kinds, COUNT(o.bed_type) < COUNT
 FROM bed_claim c JOIN open_stay o ON o.stay_key = c.stay_key JOIN bed b ON b.bed_key = c.bed_key AND b.flexible = 1
 WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key;
 
+CREATE TEMP TABLE flexible_part AS
+SELECT c.bed_key, o.bed_type, COUNT(DISTINCT c.person) AS n
+FROM flexible_use u CROSS JOIN bed_claim c ON c.bed_key = u.bed_key CROSS JOIN open_stay o ON o.stay_key = c.stay_key
+WHERE u.kinds > 1 AND NOT u.untold AND (c.role = 'held' OR c.n = 1) GROUP BY c.bed_key, o.bed_type;
+
 CREATE TEMP VIEW bed_part AS
-SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_state WHERE COALESCE(flexible, 0) = 0
+SELECT loc_key, bed_type, places, used, reserved, accepting FROM bed_sum WHERE flexible = 0
 UNION ALL
 SELECT s.loc_key, COALESCE(s.bed_type, flexible_offered_as), s.places - s.used, 0, s.reserved, s.accepting
-FROM bed_state s, param WHERE s.flexible = 1 AND s.used < s.places
+FROM flexible_bed s, param WHERE s.used < s.places
 UNION ALL
 SELECT s.loc_key, CASE WHEN u.kinds = 1 AND NOT u.untold THEN u.only_kind END, s.used, s.used, 0, 0
-FROM bed_state s JOIN flexible_use u ON u.bed_key = s.bed_key WHERE s.used > 0 AND (u.kinds < 2 OR u.untold OR s.used < 2)
+FROM flexible_bed s JOIN flexible_use u ON u.bed_key = s.bed_key WHERE s.used > 0 AND (u.kinds < 2 OR u.untold OR s.used < 2)
 UNION ALL
 SELECT s.loc_key, t.bed_type, t.n, t.n, 0, 0
-FROM bed_state s JOIN flexible_use u ON u.bed_key = s.bed_key AND u.kinds > 1 AND NOT u.untold
-JOIN (SELECT c.bed_key, o.bed_type, COUNT(DISTINCT c.person) AS n FROM bed_claim c JOIN open_stay o ON o.stay_key = c.stay_key
-      WHERE c.role = 'held' OR c.n = 1 GROUP BY c.bed_key, o.bed_type) t ON t.bed_key = s.bed_key
-WHERE s.used > 1;
+FROM flexible_bed s JOIN flexible_part t ON t.bed_key = s.bed_key WHERE s.used > 1;
 
 -- Stays and reservations without a bed go to the provider's default type; without one, or where that type has no room for
 -- them, there is no split either.
@@ -282,15 +292,24 @@ SELECT t.post_id, t.post_key, t.worker_key, t.loc_key, t.engagement, t.role_grou
 FROM settled_post t JOIN location_kind k ON k.loc_key = t.loc_key JOIN param
 WHERE COALESCE(t.active, 1) = 1 AND t.start_at <= as_at AND (t.end_at IS NULL OR t.end_at > as_at);
 
--- "Agency 1" stands for shifts, never for a person, so it is no worker.
+-- "Agency 1" stands for shifts, never for a person, so it is no worker.  Only of who has several posts is it asked which
+-- counts.
+CREATE TEMP VIEW counted_post AS
+SELECT post_id, post_key, worker_key, loc_key, care_type, engagement, role_group FROM open_post
+WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL AND placeholder = 0
+  AND role_group IN ('registered_nurse', 'care_providing', 'non_care_providing');
+
+CREATE TEMP TABLE several_posts AS SELECT worker_key FROM counted_post GROUP BY worker_key HAVING COUNT(*) > 1;
+
 CREATE TEMP TABLE ranked_post AS
+SELECT post_id, worker_key, loc_key, care_type, engagement, role_group, 1 AS nth
+FROM counted_post WHERE worker_key NOT IN several_posts
+UNION ALL
 SELECT post_id, worker_key, loc_key, care_type, engagement, role_group,
        ROW_NUMBER() OVER (PARTITION BY worker_key, loc_key, care_type ORDER BY
          CASE engagement WHEN 'direct' THEN 0 WHEN 'bank' THEN 1 ELSE 2 END,
-         CASE role_group WHEN 'registered_nurse' THEN 0 WHEN 'care_providing' THEN 1 ELSE 2 END, post_key) AS nth
-FROM open_post
-WHERE at_work = 1 AND engagement <> 'operator_choice' AND care_type IS NOT NULL AND placeholder = 0
-  AND role_group IN ('registered_nurse', 'care_providing', 'non_care_providing');
+         CASE role_group WHEN 'registered_nurse' THEN 0 WHEN 'care_providing' THEN 1 ELSE 2 END, post_key)
+FROM counted_post WHERE worker_key IN several_posts;
 
 CREATE TEMP TABLE worker AS
 SELECT worker_key, loc_key, care_type, engagement, role_group, 1 AS n FROM ranked_post WHERE nth = 1;
@@ -426,15 +445,14 @@ GROUP BY 1, 2, 3;
 
 -- 12. What was there at all: no rows is a reason, never a zero.
 CREATE TEMP TABLE present AS
-SELECT loc_key, 'bed' AS tbl, COUNT(*) AS n FROM bed GROUP BY loc_key
-UNION ALL SELECT loc_key, 'stay', COUNT(*) FROM stay GROUP BY loc_key
-UNION ALL SELECT loc_key, 'reservation', COUNT(*) FROM reservation GROUP BY loc_key
-UNION ALL SELECT loc_key, 'staff_post', COUNT(*) FROM staff_post GROUP BY loc_key
-UNION ALL SELECT loc_key, 'agency_or_bank', COUNT(*) FROM staff_post WHERE engagement IN ('agency', 'bank') GROUP BY loc_key
-UNION ALL SELECT loc_key, 'service_user', COUNT(*) FROM service_user GROUP BY loc_key
-UNION ALL SELECT r.loc_key, 'dose_of_person', COUNT(*) FROM resident r
-  JOIN (SELECT DISTINCT COALESCE(p.survivor_key, v.subject_key) AS person FROM vaccination v
-        LEFT JOIN person p ON p.person_key = v.subject_key WHERE v.subject_kind = 'person') v ON v.person = r.person
-  GROUP BY r.loc_key
-UNION ALL SELECT t.loc_key, 'dose_of_worker', COUNT(DISTINCT t.worker_key) FROM staff_post t
-  JOIN vaccination v ON v.subject_kind = 'worker' AND v.subject_key = t.worker_key GROUP BY t.loc_key;
+SELECT DISTINCT loc_key, 'bed' AS tbl FROM bed
+UNION ALL SELECT DISTINCT loc_key, 'stay' FROM stay
+UNION ALL SELECT DISTINCT loc_key, 'reservation' FROM reservation
+UNION ALL SELECT DISTINCT loc_key, 'staff_post' FROM staff_post
+UNION ALL SELECT DISTINCT loc_key, 'agency_or_bank' FROM staff_post WHERE engagement IN ('agency', 'bank')
+UNION ALL SELECT DISTINCT loc_key, 'service_user' FROM service_user
+UNION ALL SELECT DISTINCT loc_key, 'dose_of_person' FROM resident
+  WHERE person IN (SELECT COALESCE(p.survivor_key, v.subject_key) FROM vaccination v
+                   LEFT JOIN person p ON p.person_key = v.subject_key WHERE v.subject_kind = 'person')
+UNION ALL SELECT DISTINCT loc_key, 'dose_of_worker' FROM staff_post
+  WHERE worker_key IN (SELECT subject_key FROM vaccination WHERE subject_kind = 'worker');
