@@ -141,12 +141,12 @@ SELECT loc_key, bed_key, places FROM live_reservation, param WHERE strength = 'f
 
 -- 3. One row per bed of the capacity: used, then reserved, then unusable, then accepting.  A stay beats a flag.
 CREATE TEMP TABLE bed_state AS
-SELECT bed_key, loc_key, bed_type, flexible, state, places, used, reserved, places - used - reserved AS free, usable, said,
-       CASE WHEN usable AND said = 1 THEN places - used - reserved ELSE 0 END AS accepting,
-       usable AND said IS NULL AND places - used - reserved > 0 AS unsaid
+SELECT bed_key, loc_key, bed_type, flexible, state, places, used, reserved, free, usable, said,
+       CASE WHEN usable AND said = 1 THEN free ELSE 0 END AS accepting, usable AND said IS NULL AND free > 0 AS unsaid
 FROM (SELECT b.bed_key, b.loc_key, b.bed_type, b.flexible, b.state, b.places,
              MIN(b.places, COALESCE(u.used, 0)) AS used,
-             MIN(b.places - MIN(b.places, COALESCE(u.used, 0)), COALESCE(r.places, 0)) AS reserved,
+             MAX(0, MIN(b.places - COALESCE(u.used, 0), COALESCE(r.places, 0))) AS reserved,
+             MAX(0, b.places - COALESCE(u.used, 0) - COALESCE(r.places, 0)) AS free,
              b.state = 'available' AND b.bed_key NOT IN (SELECT bed_key FROM bed_off_sale) AS usable,
              b.accepting AS said
       FROM bed b
@@ -397,6 +397,12 @@ CREATE TEMP TABLE unplaced_post AS
 SELECT loc_key, COUNT(*) AS n FROM open_post WHERE care_type IS NULL AND role_group <> 'excluded' GROUP BY loc_key;
 
 -- 11. Oddities, by name.  `assemble` adds those that only the records can show (see mappings/README.md).
+CREATE TEMP TABLE odd_dose AS
+SELECT subject_kind, subject, CASE WHEN earliest > as_at_date THEN 'vax_future' ELSE 'vax_date_indeterminate' END AS rule
+FROM dose
+WHERE earliest IS NULL OR latest IS NULL OR earliest > as_at_date
+   OR (earliest < doses_from AND latest >= doses_from) OR (earliest <= doses_to AND latest > doses_to);
+
 CREATE TEMP TABLE oddity AS
 SELECT loc_key, 'care_home' AS care_type, 'stay_status_conflict' AS rule, COUNT(*) AS n
 FROM open_stay WHERE state = 'unresolved' GROUP BY loc_key
@@ -434,14 +440,10 @@ WHERE p.engagement IN ('agency', 'bank') AND p.at_work = 0 AND p.placeholder = 0
 UNION ALL SELECT loc_key, care_type, question, SUM(n) FROM open_question
 WHERE question <> 'post_home_unclear' GROUP BY loc_key, care_type, question
 UNION ALL SELECT loc_key, NULL, 'staff_without_care_type', n FROM unplaced_post
-UNION ALL SELECT s.loc_key, s.care_type, CASE WHEN d.earliest > d.as_at_date THEN 'vax_future' ELSE 'vax_date_indeterminate' END,
-       COUNT(*)
-FROM dose d JOIN (SELECT loc_key, 'care_home' AS care_type, 'person' AS kind, person AS subject FROM resident
-                  UNION ALL SELECT loc_key, care_type, 'worker', worker_key FROM worker) s
-       ON s.kind = d.subject_kind AND s.subject = d.subject
-WHERE d.earliest IS NULL OR d.latest IS NULL OR d.earliest > d.as_at_date
-   OR (d.earliest < d.doses_from AND d.latest >= d.doses_from) OR (d.earliest <= d.doses_to AND d.latest > d.doses_to)
-GROUP BY 1, 2, 3;
+UNION ALL SELECT r.loc_key, 'care_home', d.rule, COUNT(*)
+FROM odd_dose d CROSS JOIN resident r ON r.person = d.subject WHERE d.subject_kind = 'person' GROUP BY 1, 3
+UNION ALL SELECT w.loc_key, w.care_type, d.rule, COUNT(*)
+FROM odd_dose d CROSS JOIN worker w ON w.worker_key = d.subject WHERE d.subject_kind = 'worker' GROUP BY 1, 2, 3;
 
 -- 12. What was there at all: no rows is a reason, never a zero.
 CREATE TEMP TABLE present AS
