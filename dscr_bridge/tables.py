@@ -289,7 +289,7 @@ class Waist:
     def add(self, name: str, rows: Iterable[Sequence[Cell]]) -> None:
         """Add rows, in column order, to a canonical table; columns left off the end are missing."""
         width, every = len(CANONICAL[name].columns), list(rows)
-        if any(len(row) < width for row in every):
+        if min(map(len, every), default=width) < width:
             every = [(*row, *(None,) * (width - len(row))) for row in every]
         add_rows(self.connection, name, every)
 

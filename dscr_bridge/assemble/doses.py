@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from dscr_bridge.assemble.moments import Snapshot
 from dscr_bridge.assemble.rows import Key, rows_of
-from dscr_bridge.tables import DISEASES, Records
+from dscr_bridge.tables import Records
 
 _VETOES = frozenset({"not_seasonal", "declined", "not_given"})
 
@@ -48,11 +48,6 @@ def _told(*codes: Any) -> str | None:
     if not _VETOES.isdisjoint(codes):
         return "not_seasonal" if "not_seasonal" in codes else "not_given"
     return next((code for code in codes if code not in (None, "none")), None)
-
-
-def is_counted(dose: Dose) -> bool:
-    """Say whether the dose is one against a disease that campaigns are about."""
-    return dose.disease in DISEASES
 
 
 def is_unclear(dose: Dose, now: Snapshot) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dscr_bridge.assemble.rows import Key
 from dscr_bridge.returns import CareType, LocationId
 from dscr_bridge.tables import BED_TYPES, ENGAGEMENTS
 
@@ -61,6 +62,19 @@ def homes_of(entries: Iterable[Entry], settings: Mapping[str, Setting], sources:
         {n: frozenset(e.location for e in those) for n, those in speaks.items()},
         {n: min(locations) for n, locations in whole.items() if locations},
     )
+
+
+def homes_by_key(pairs: Iterable[tuple[Key, str]]) -> dict[Key, tuple[str, ...]]:
+    """Gather the homes of each key: of nearly every person and worker it is one, so those share what holds it."""
+    found: dict[Key, tuple[str, ...]] = {}
+    alone: dict[str, tuple[str, ...]] = {}
+    for key, home in pairs:
+        before = found.get(key)
+        if before is None:
+            found[key] = alone.get(home) or alone.setdefault(home, (home,))
+        elif home not in before:
+            found[key] = (*before, home)
+    return found
 
 
 def _home(entry: Entry, said: Mapping[str, Setting]) -> Home:

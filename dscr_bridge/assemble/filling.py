@@ -6,18 +6,18 @@ from itertools import chain
 from typing import Any
 
 from dscr_bridge.assemble.choosing import Choices
-from dscr_bridge.assemble.doses import Dose, doses, is_counted, is_unclear
-from dscr_bridge.assemble.entry import Homes
+from dscr_bridge.assemble.doses import Dose, doses, is_unclear
+from dscr_bridge.assemble.entry import Homes, homes_by_key
 from dscr_bridge.assemble.moments import LONG_AGO, Snapshot
 from dscr_bridge.assemble.people import People
 from dscr_bridge.assemble.places import Bed
-from dscr_bridge.assemble.rows import Key, rows_of
+from dscr_bridge.assemble.rows import Key, each_once, rows_of
 from dscr_bridge.assemble.services import Service
 from dscr_bridge.assemble.sources import Joined, Oddities
 from dscr_bridge.assemble.staff import Post, absences, shifts, shifts_without_post, with_shifts
 from dscr_bridge.assemble.stated import Order, hours, totals
 from dscr_bridge.assemble.stays import Stay
-from dscr_bridge.tables import Waist
+from dscr_bridge.tables import DISEASES, Waist
 
 Counted = Iterable[tuple[str, str, str, int, int]]  # table, location, care type or nothing, source, rows
 
@@ -131,9 +131,7 @@ class Filling:
     def fill_people(self) -> None:
         """Fill the tables of people who stay or are served here, with every record of theirs, and of doses."""
         survivor, now = self.people.survivor, self.now.as_at
-        ours: dict[Key, set[str]] = defaultdict(set)
-        for row in self._here():
-            ours[survivor(row.person_key)].add(row.loc)
+        ours = homes_by_key((survivor(row.person_key), row.loc) for row in self._here())
         gone: set[Key] = set()
         for s in self.sources:
             rows = rows_of(s.records, "person")
@@ -149,23 +147,21 @@ class Filling:
         yield from self._services
 
     def _fill_doses(self, of_person: Callable[[Key], Collection[str]]) -> None:
-        at_work: dict[Key, set[str]] = defaultdict(set)
-        for post in self._posts:
-            at_work[post.worker_key].add(post.loc)
-        told: dict[Dose, None] = {}
+        at_work = homes_by_key((post.worker_key, post.loc) for post in self._posts)
+        told: list[Dose] = []
         for s in self.sources:
-            counted: set[tuple[str, Key]] = set()
-            unclear: set[tuple[str, Key]] = set()
+            counted: dict[Key, Collection[str]] = {}
+            unclear: dict[Key, Collection[str]] = {}
             for dose, locs in doses(s.records, of_person, lambda key: at_work.get(key, ())):
-                if is_counted(dose):
-                    told[dose] = None
-                    counted.update((loc, dose.vax_key) for loc in locs)
+                if dose.disease in DISEASES:
+                    told.append(dose)
+                    _at(counted, dose.vax_key, locs)
                 elif is_unclear(dose, self.now):
-                    unclear.update((loc, dose.vax_key) for loc in locs)
-            self._choices.add(("vaccination", loc, "", s.src, n)
-                              for loc, n in Counter(loc for loc, _ in counted).items())
-            self._odd.update((loc, "vax_unmapped_code") for loc, _ in unclear)
-        self.waist.add("vaccination", told)
+                    _at(unclear, dose.vax_key, locs)
+            at_home = Counter(chain.from_iterable(counted.values()))
+            self._choices.add(("vaccination", loc, "", s.src, n) for loc, n in at_home.items())
+            self._odd.update((loc, "vax_unmapped_code") for loc in chain.from_iterable(unclear.values()))
+        self.waist.add("vaccination", each_once(told))
 
     def count_stay_beds(self) -> None:
         """Say how many beds the stays of each source name."""
@@ -195,3 +191,10 @@ class Filling:
             ):
                 found.add((row.loc, "inactive_patient_stay", row.person_key))
         return Counter((loc, rule) for loc, rule, _ in found)
+
+
+def _at(found: dict[Key, Collection[str]], key: Key, homes: Collection[str]) -> None:
+    """Note the homes of a dose: of one that several rows tell, those of all of them."""
+    before = found.setdefault(key, homes)
+    if before is not homes:
+        found[key] = {*before, *homes}

@@ -3,13 +3,12 @@
 Every step gives rows for a location that the configuration knows, or counts what is odd about those that it left out.
 """
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from dscr_bridge import collector
 from dscr_bridge.assemble.choosing import Choices
 from dscr_bridge.assemble.entry import Entry, Setting, homes_of
 from dscr_bridge.assemble.filling import Filling
@@ -42,7 +41,7 @@ def assemble(
     Where two places of one source claim to be the same location, `told_twice` of the waist names it: nobody knows then
     which records are its own, and `count` counts nothing of it.
     """
-    with _collector_at_rest():
+    with collector.at_rest():
         return _Joining(records, locations, settings, as_at).waist(records, locations)
 
 
@@ -64,18 +63,6 @@ def assemble_in_parts(
             yield waist, entries
         finally:
             waist.close()
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Keep the cyclic collector from looking at every row again and again: no row is in a cycle."""
-    at_work = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if at_work:
-            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -114,12 +101,12 @@ class _Joining:
 
     def in_parts(self, parts: Parts) -> Iterator[tuple[Waist, Sequence[Entry]]]:
         """Give a waist for each part, when all of them have told what they say of their whole source."""
-        with _collector_at_rest():
+        with collector.at_rest():
             facts = above = self._facts(parts.above_all())
             for n in range(len(parts.entries)):
                 facts = facts.with_more(self._facts(parts.records(n)), above.odd)
         for n, entries in enumerate(parts.entries):
-            with _collector_at_rest():
+            with collector.at_rest():
                 waist = self.waist(parts.records(n), entries, facts)
             yield waist, entries
 

@@ -189,8 +189,7 @@ class Places:
 def _once(rows: Iterable[Any]) -> dict[Key, Place]:
     """Give each place once; which of two differing values wins must not depend on the order of arrival."""
     found: dict[Key, Place] = {}
-    for row in rows:
-        place = Place._make(row)
+    for place in map(Place._make, rows):
         before = found.setdefault(place.place_key, place)
         if before is not place:
             found[place.place_key] = Place._make(

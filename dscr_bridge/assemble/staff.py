@@ -1,13 +1,13 @@
 """Posts, shifts and absences: people who work are joined across sources."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from dscr_bridge.assemble.entry import Homes
+from dscr_bridge.assemble.entry import Homes, homes_by_key
 from dscr_bridge.assemble.moments import LONG_AGO, Snapshot
 from dscr_bridge.assemble.places import Places
-from dscr_bridge.assemble.rows import Key, rows_of
+from dscr_bridge.assemble.rows import Key, each_once, rows_of
 from dscr_bridge.tables import Records
 
 
@@ -51,7 +51,7 @@ class Posts:
                     key, worker, loc, role or "operator_choice", engagement or home.engagement or "operator_choice",
                     care_type or home.only_care_type, 1 if active is None else active, start or LONG_AGO, end,
                     last_shift, placeholder))  # fmt: skip
-        self.posts = found if len({post.post_key for post in found}) == len(found) else list(dict.fromkeys(found))
+        self.posts = list(each_once(found))
 
 
 def shifts(sources: Sequence[Records], posts: Iterable[Post], now: Snapshot) -> dict[tuple[Key, str], str]:
@@ -77,7 +77,7 @@ def with_shifts(posts: Iterable[Post], shifts: Mapping[tuple[Key, str], str], no
         own = post.last_shift_at if post.last_shift_at is not None and post.last_shift_at <= now.as_at else ""
         newest = max(own, shifts.get((post.worker_key, post.loc), "")) or None
         told.append(post if newest == post.last_shift_at else post._replace(last_shift_at=newest))
-    return told if len({post.post_key for post in told}) == len(told) else dict.fromkeys(told)
+    return each_once(told)
 
 
 def shifts_without_post(
@@ -113,8 +113,5 @@ def absences(records: Records, posts: Iterable[Post], whole: str | None) -> list
     return list(found)
 
 
-def _homes_of_workers(posts: Iterable[Post]) -> dict[Key, set[str]]:
-    found: dict[Key, set[str]] = defaultdict(set)
-    for post in posts:
-        found[post.worker_key].add(post.loc)
-    return found
+def _homes_of_workers(posts: Iterable[Post]) -> Mapping[Key, Collection[str]]:
+    return homes_by_key((post.worker_key, post.loc) for post in posts)

@@ -1,7 +1,7 @@
 """The stays of one source: which bed each uses, at which home it is, and whether an episode of care is one."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dscr_bridge.assemble.entry import Homes
@@ -89,10 +89,10 @@ class Stays:
                    or places.org_site.get(organisation) or places.whole)
             yield Told(key, person, loc, episode, kind, status, start, end, bed_type)
 
-    def _used_at(self, uses: Collection[Use], places: Places) -> str | None:
+    def _used_at(self, uses: Sequence[Use], places: Places) -> str | None:
         """Give the home of the bed that a stay uses now, else holds, plans, used; of two, the newest."""
         if len(uses) == 1:
-            return next(places.loc.get(use.place_key) for use in uses)
+            return places.loc.get(uses[0].place_key)
         found = [(use, loc) for use in uses if (loc := places.loc.get(use.place_key)) is not None]
         found.sort(key=lambda at: at[1])
         found.sort(key=lambda at: at[0].start_at or "", reverse=True)

@@ -69,7 +69,8 @@ def home_of(told: Told, location: str, care_type: str, settings: Mapping[str, Va
         coverage.setdefault(table, []).append((row[0], row[1], row[2]))
     return Home(
         cells, frozenset(mine("contradicted")), frozenset(mine("provisional")), by_type, coverage,
-        frozenset(table for (table,) in rows("present")), _said(rows("said"), rows("said_newest")), list(mine("open_question")),
+        frozenset(table for (table,) in rows("present")), _said(rows("said"), rows("said_newest")),
+        list(mine("open_question")),
         _oddities(rows("oddity"), rows("diagnostic"), care_type), bool(rows("unplaced_post")), bool(rows("unsaid")),
         settings,
     )  # fmt: skip

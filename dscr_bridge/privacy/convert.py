@@ -11,7 +11,7 @@ from typing import Any
 from dscr_bridge.privacy.codes import Codes, folded_label
 from dscr_bridge.privacy.dates import DateOrder, Moment, end_of, plausible, reader, start_of, utc_text
 from dscr_bridge.privacy.keys import BETWEEN_PARTS, Decoding
-from dscr_bridge.privacy.numbers import nhs_number
+from dscr_bridge.privacy.numbers import NhsNumber
 from dscr_bridge.privacy.rooms import RoomLabels
 from dscr_bridge.tables import Cell, Column, Kind
 from dscr_bridge.views.shapes import BadValue, Converter
@@ -89,7 +89,7 @@ def converter(
     if reads == "placeholder-worker":
         return _worker_placeholder
     if reads:
-        return _number_key(decoding, note) if reads == "nhs-number" else _number_placeholder
+        return _number_key(decoding, note) if reads == "nhs-number" else _number_placeholder(decoding)
     if column.kind in (Kind.START, Kind.END, Kind.DATE, Kind.DATE_LATEST):
         return _dated(column.kind, decoding, note, order)
     if column.kind is Kind.KEY:
@@ -149,7 +149,7 @@ def _number_key(decoding: Decoding, note: Note) -> Converter:
     key = decoding.keys.of("nhs-number", "")
 
     def convert(raw: Any) -> Cell:
-        number = _nhs_number(raw)
+        number = _nhs_number(raw, decoding)
         if number is None:
             raise BadValue("bad_nhs_number")
         if number.placeholder:
@@ -159,9 +159,12 @@ def _number_key(decoding: Decoding, note: Note) -> Converter:
     return convert
 
 
-def _number_placeholder(raw: Any) -> Cell:
-    number = _nhs_number(raw)
-    return 1 if number is None or number.placeholder else 0
+def _number_placeholder(decoding: Decoding) -> Converter:
+    def convert(raw: Any) -> Cell:
+        number = _nhs_number(raw, decoding)
+        return 1 if number is None or number.placeholder else 0
+
+    return convert
 
 
 def _worker_placeholder(raw: Any) -> Cell:
@@ -171,10 +174,10 @@ def _worker_placeholder(raw: Any) -> Cell:
     return int(_ANYBODY.fullmatch(raw.strip().casefold()) is not None)
 
 
-def _nhs_number(raw: Any) -> Any:
+def _nhs_number(raw: Any, decoding: Decoding) -> NhsNumber | None:
     if type(raw) is not str:
         raise BadValue("bad_type")
-    return nhs_number(raw)
+    return decoding.number(raw)
 
 
 def _sited(decoding: Decoding) -> Converter:

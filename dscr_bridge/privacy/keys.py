@@ -17,8 +17,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
+from dscr_bridge.privacy.numbers import NhsNumber, nhs_number
 from dscr_bridge.privacy.rooms import RoomLabels
 from dscr_bridge.returns import LocationId
 from dscr_bridge.tables import Cell
@@ -106,6 +108,9 @@ class Decoding:
     provider: str = ""
     allowed: frozenset[str] = frozenset()  # what a named person allowed to be read, where a connector needs that
     rooms: RoomLabels | None = None  # where a person looks at the bed board: what rooms are called, in memory only
+    # Two columns read each number, one after the other: the last is remembered.
+    number: Callable[[str], NhsNumber | None] = field(default_factory=lambda: lru_cache(1)(nhs_number), compare=False,
+                                                      repr=False)  # fmt: skip
     met: set[str] = field(default_factory=set, compare=False)  # those of `sites` that records used; nothing else
 
     def site(self, identifier: str) -> LocationId | None:

@@ -6,9 +6,10 @@ Logical ids are held only while a source is read, and only for the types that th
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
+from dscr_bridge import collector
 from dscr_bridge.connector import Connector, view_sources
 from dscr_bridge.packing import Packed, PackedRows
 from dscr_bridge.privacy import Codes, Decoding, record_keys, room_label
@@ -53,7 +54,7 @@ class Gathering:
         """Decode a Bundle or a single resource; may be called by several threads.  Raises Undecodable."""
         if not is_utf8(page):
             raise Undecodable
-        with self._one_at_a_time:
+        with self._one_at_a_time, collector.at_rest():
             self._begin(batch)
             decoded = self.views.decode_page(page, batch)
             self._lighten(batch)
@@ -69,7 +70,7 @@ class Gathering:
         """Decode whole lines; may be called by several threads."""
         if self._witness is not None:
             self._witness.lines(block)
-        with self._one_at_a_time:
+        with self._one_at_a_time, collector.at_rest():
             self._begin(batch)
             self.views.decode_lines(block, batch)
             self._lighten(batch)
@@ -220,6 +221,8 @@ def once(batches: Sequence[list[Row]], one_row_each: bool, keys: Collection[int]
     The first cell of a row is the key of its resource; `keys` are the positions of all its keys.  Where one resource
     came with different rows, the choice must not depend on the order of arrival: the greatest rows stay.
     """
+    if len({row[0] for rows in batches for row in rows}) == sum(map(len, batches)):
+        return list(chain.from_iterable(batches)), 0, 0  # the usual case: nothing is told twice
     seen: set[Cell] = set()
     again: set[Cell] = set()
     kept: list[Row] = []
@@ -227,7 +230,7 @@ def once(batches: Sequence[list[Row]], one_row_each: bool, keys: Collection[int]
         here = {row[0] for row in rows}
         again |= here & seen
         seen |= here
-        if len(here) == len(rows):  # the usual case: nothing can be told twice within these
+        if len(here) == len(rows):  # nothing can be told twice within these
             kept += rows
             continue
         if one_row_each:

@@ -96,7 +96,10 @@ class Expressions:
                 return f"{self.references(step)}[{self.scalar(base, x)}]"
             case steps.Exists() | steps.Not() | steps.Logic() | steps.Compare():
                 return self.three_valued(step, x)
-        return f"only({self.many(step, x)})"
+        if _left_out(step) or not safe(step):  # of what can be wrong in two ways, everything is looked at first
+            return f"only({self.many(step, x)})"
+        one: Body = lambda i, ind: [f"{ind}if found is not None: raise BadValue('several')", f"{ind}found = {i}"]  # noqa: E731
+        return f"{self.function([' found = None'], step, one, [' return found'])}({x})"
 
     def raw(self, step: Step, x: str) -> str:
         """Write a chain of single elements, with all the digits of a decimal."""

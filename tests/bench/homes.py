@@ -91,7 +91,14 @@ def _stay(n: int, p: int, r: random.Random, org: str, residents: int, planned: i
 
 def _patient(n: int, p: int, r: random.Random) -> dict[str, Any]:
     return {**_base("Patient", f"p{n}-{p}", r), **_person(r), "active": True,
-            "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}]}  # fmt: skip
+            "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": _nhs_number(1000 * n + p)}]}  # fmt: skip
+
+
+def _nhs_number(n: int) -> str:
+    """Give a number of the range that is never issued (999 ...), with its check digit; 10 is passed over."""
+    digits = f"999{n % 1_000_000:06d}"
+    check = -sum(int(d) * w for d, w in zip(digits, range(10, 1, -1), strict=True)) % 11
+    return f"{digits}{check}" if check < 10 else _nhs_number(n + 500_000)
 
 
 def _doses(n: int, p: int, r: random.Random, flu: bool) -> Iterator[dict[str, Any]]:
