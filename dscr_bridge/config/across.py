@@ -1,6 +1,7 @@
 """What must hold across the keys of a configuration: names that exist, dates in order, nothing twice."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -92,5 +93,5 @@ def _of_ports(config: Config) -> Iterator[Mistake]:
 
 
 def _repeated(what: str, names: list[str]) -> Iterator[Mistake]:
-    for name in sorted({n for n in names if names.count(n) > 1}):
+    for name in sorted(name for name, times in Counter(names).items() if times > 1):
         yield Mistake(f'{what} "{name}"', "is there twice.")

@@ -27,13 +27,13 @@ class Driver:
 
     def run(self, connection: PoolProxiedConnection, statement: Any, values: Values | Sequence[Values]) -> int:
         """Run a statement, once or for each of several rows, and say how many rows it changed.  Raises DBAPIError."""
+        rows = [values] if isinstance(values, Mapping) else values
         with self._cursor(connection) as cursor:
-            if isinstance(values, Mapping):
-                words, order, given = self._words(statement, values)
-                cursor.execute(words, _in_order(order, given, values))
+            words, order, given = self._words(statement, rows[0])
+            if len(rows) == 1:
+                cursor.execute(words, _in_order(order, given, rows[0]))
             else:
-                words, order, given = self._words(statement, values[0])
-                cursor.executemany(words, [_in_order(order, given, row) for row in values])
+                cursor.executemany(words, [_in_order(order, given, row) for row in rows])
             return cursor.rowcount
 
     def first(self, connection: PoolProxiedConnection, statement: Any, values: Values) -> tuple[Any, ...] | None:

@@ -2,20 +2,27 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from selectors import EVENT_READ, DefaultSelector
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from dscr_bridge.errors import ConfigError, LedgerBroken
 from dscr_bridge.ledger import migrate, schema
 from dscr_bridge.ledger.version import HEAD
 
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy.pool import ConnectionPoolEntry
+
 _BUSY_SECONDS = 30
+_RESTED = 10.0  # seconds after which a connection to PostgreSQL is asked whether it still lives
 
 _WORDS = {
     "SQLITE_FULL": ("the disk is full", "Make room on the disk, then start again."),
@@ -98,13 +105,51 @@ def _postgresql(where: str) -> Engine:
         url = make_url(where)
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        # A server that was restarted is noticed when a connection is taken, not in the middle of a return.
-        return create_engine(url, pool_size=16, max_overflow=-1, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=16, max_overflow=-1)
     except (ArgumentError, ImportError):
         raise ConfigError(
             "The ledger", "its address is not one that can be used here.", "Nothing was opened.",
             "Give a file, or postgresql://user@host/database with the extra `dscr-bridge[postgresql]` installed.",
         ) from None  # fmt: skip
+    event.listen(engine, "connect", _statement_by_statement)
+    event.listen(engine, "begin", _begin_explicitly)
+    event.listen(engine, "checkin", _goes_to_rest)
+    event.listen(engine, "checkout", _require_alive)
+    return engine
+
+
+def _statement_by_statement(connection: "psycopg.Connection", _record: Any) -> None:
+    connection.autocommit = True  # most statements read one thing alone: a transaction around each costs three times it
+
+
+def _begin_explicitly(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _goes_to_rest(_connection: Any, record: "ConnectionPoolEntry") -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _require_alive(connection: "psycopg.Connection", record: "ConnectionPoolEntry", _: Any) -> None:
+    """Notice a server that was restarted when a connection is taken, not in the middle of a return.
+
+    One that rested for moments is not asked: all that it can have to read is its end.  Raises DisconnectionError,
+    which has the pool open another.
+    """
+    since = record.info.get("rests_since")
+    if since is None:
+        return  # it was opened for this very moment
+    try:
+        if time.monotonic() - since > _RESTED or _has_to_read(connection):
+            connection.execute("SELECT 1")
+    except connection.OperationalError:
+        raise DisconnectionError from None
+
+
+def _has_to_read(connection: "psycopg.Connection") -> bool:
+    with DefaultSelector() as selector:
+        selector.register(connection, EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _made_or_found(connection: Connection) -> str:
