@@ -18,11 +18,12 @@ Projection = dict[tuple[str, ...], str]  # (table, key...) -> the row as it shou
 def verify(connection: Connection) -> Verification:
     """Check every chain link by link, then the projection as a whole, all as at one moment."""
     as_at_one_moment(connection)
-    kept = {r.sha256: _intact(r) for r in connection.execute(select(schema.documents))}
+    streamed = connection.execution_options(yield_per=1000)
+    kept = {r.sha256: _intact(r) for r in streamed.execute(select(schema.documents))}
     c = schema.events.c
     expunged = connection.execute(select(c.body).where(c.kind == Happened.EXPUNGED.value)).scalars()
     kept |= {digest: True for body in expunged for digest in _documents_of(body) if digest not in kept}
-    in_order = connection.execution_options(yield_per=1000).execute(select(schema.events).order_by(c.chain, c.n))
+    in_order = streamed.execute(select(schema.events).order_by(c.chain, c.n))
     expected: Projection = {}
     broken: list[Broken] = []
     events = chains = 0

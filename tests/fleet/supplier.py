@@ -86,11 +86,12 @@ class Workers:
 
     config: Path
     errors: Path
+    silent_after: float
     running: list[subprocess.Popen]
 
     def start(self, *more: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "dscr_bridge", "--config", str(self.config), "--clock", LAST_DAY.isoformat(),
-                   "fleet", "work", "--silent-after", "3", *more]  # fmt: skip
+                   "fleet", "work", "--silent-after", str(self.silent_after), *more]  # fmt: skip
         with self.errors.open("ab") as errors:
             process = subprocess.Popen(command, stdout=errors, stderr=errors)
         self.running.append(process)
@@ -112,9 +113,9 @@ class Workers:
 
 
 @contextmanager
-def workers(config: Path, folder: Path) -> Iterator[Workers]:
+def workers(config: Path, folder: Path, silent_after: float = 3) -> Iterator[Workers]:
     """Run workers for a while; whatever happens, none is left behind."""
-    made = Workers(config, folder / "workers.log", [])
+    made = Workers(config, folder / "workers.log", silent_after, [])
     try:
         yield made
     finally:
@@ -149,12 +150,12 @@ def taken(running: processes.Running) -> Counter:
         return Counter(a["key"] for a in json.load(answer) if a["outcome"] == "accepted")
 
 
-def wait_for(is_so, seconds: float, what: str) -> float:
+def wait_for(is_so, seconds: float, what: str, pause: float = 0.2) -> float:
     """Wait until something is so, and give how long it took; fails when it takes too long."""
     began = time.monotonic()
     while not is_so():
         assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(pause)
     return time.monotonic() - began
 
 
