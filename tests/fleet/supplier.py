@@ -138,10 +138,18 @@ def receiver(folder: Path) -> processes.Running:
 
 
 def levers(running: processes.Running, branches: int) -> None:
-    """Let the receiver misbehave so that a sender cannot know: for some requests, or for one in a hundred in each way."""
+    """Let the receiver misbehave so that a sender cannot know: for some requests, or for one in a hundred in each way.
+
+    A few in a row, all along the work: a receiver that lets every request time out for an hour would show its slowness.
+    """
     kinds = ("time-out-after", "garbled", "html-after", "failed", "too-many") if branches > 100 else ("garbled", "failed")
-    times = max(1, branches * SECTIONS // 100)
-    processes.set_levers(running, [{"kind": kind, "times": times, "after": 3, "on": "put"} for kind in kinds])
+    puts = branches * SECTIONS
+    times = max(1, puts // 100)
+    in_a_row = min(times, 5)
+    spells = times // in_a_row * len(kinds)
+    stated = [{"kind": kinds[n % len(kinds)], "times": in_a_row, "after": 3 + n * (puts // spells), "on": "put"}
+              for n in range(spells)]  # fmt: skip
+    processes.set_levers(running, stated)
 
 
 def taken(running: processes.Running) -> Counter:
