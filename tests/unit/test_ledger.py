@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from database_server import new_database, postgresql  # noqa: F401  (the server is a fixture)
 
 from dscr_bridge.errors import ConfigError, LedgerBroken, SubmissionUnknown
-from dscr_bridge.ledger import ObligationRow, ObligationState, SectionState, open_ledger
+from dscr_bridge.ledger import ObligationRow, ObligationState, SectionState, engine, open_ledger
 from dscr_bridge.ledger.chain import sha256, stamp
 from dscr_bridge.ledger.states import ClaimLost, Happened
 from dscr_bridge.returns import CareType, Figure, ItemId, LocationId, Obligation, Return, State
@@ -365,6 +365,32 @@ def test_leases_of_hosts_whose_clocks_differ_are_judged_by_the_database_s_clock(
     assert hosts[2].claim(ELM, "c", LEASE) and not hosts[1].claim(ELM, "b", LEASE)
     for host in hosts:
         host.close()
+
+
+@pytest.mark.parametrize("rested", [10.0, 0.0])
+def test_connections_that_the_server_has_ended_are_replaced_when_they_are_taken(rested, request, clock, monkeypatch):
+    where = new_database(request.getfixturevalue("postgresql"))
+    monkeypatch.setattr(engine, "_RESTED", rested)
+    ledger = open_ledger(where, lambda: clock.at)
+    ledger.waiting(ELM, "source_down", START)
+    assert ledger.obligation(ELM).state is ObligationState.WAITING
+    _end_connections(where)
+    assert ledger.obligation(ELM).state is ObligationState.WAITING
+    _end_connections(where)
+    ledger.waiting(ROSE, "source_down", START)
+    assert ledger.verify().sound and len(ledger.obligations()) == 2
+    ledger.close()
+
+
+def _end_connections(where):
+    """End every connection to a database, as a restart does, and wait until they are gone."""
+    import psycopg
+
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(where, autocommit=True) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        while connection.execute(f"SELECT 1 {others}").fetchone():
+            pass
 
 
 def test_of_many_threads_one_gets_the_lease_and_all_events_are_kept(ledger):
