@@ -18,8 +18,10 @@ def questions(bridge: Bridge, now: datetime) -> Iterator[due.Question]:
     paused = {d.chain for d in bridge.ledger.decided("paused")}
     for w in (*_left_open(bridge, window), bridge.window_before(window), window):
         for row in _rows(bridge, bridge.obligations(w), w):
+            if w is not window and row.changed_at is None:
+                continue
             found = _question(bridge, row, w, now, is_paused=row.obligation.location in paused)
-            if found is not None and (w is window or row.changed_at is not None):
+            if found is not None:
                 yield found
 
 

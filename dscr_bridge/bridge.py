@@ -9,6 +9,7 @@ return, section by section, and keeps its receipt.  `run_due` does whatever is d
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from dscr_bridge import agenda, closing, due, edited, freeze, going_live, log, sending
 from dscr_bridge.choosing import surely_nothing_sent
@@ -20,6 +21,7 @@ from dscr_bridge.late import record as record_late
 from dscr_bridge.ledger import TAKEN, ObligationRow, ObligationState
 from dscr_bridge.ledger.states import Happened
 from dscr_bridge.opening import SOFTWARE, Bridge
+from dscr_bridge.portions import RETURNS, portions
 from dscr_bridge.preparing import (
     Prepared,
     as_decided,
@@ -39,6 +41,9 @@ _log = log.room("bridge")
 ASK_AGAIN = timedelta(minutes=10)
 # How long after the close a receiver that does not answer is asked about what may have arrived in time.
 ASK_AFTER_CLOSE = timedelta(hours=12)
+# Thousands of returns keep nobody waiting: after so long it is looked again what has become due meanwhile, which takes
+# seconds where there are as many.
+LOOK_AGAIN = timedelta(minutes=2)
 # A snapshot speaks for a week (rule stale_snapshot): what waited longer for its receiver is counted once more.
 GROWN_OLD = timedelta(days=7)
 
@@ -130,9 +135,10 @@ def send_by(
     return outcome
 
 
-def run_due(bridge: Bridge) -> datetime:
-    """Do everything that is due now, each obligation by itself, and say the next moment worth asking.
+def run_due(bridge: Bridge, portion: int = RETURNS) -> datetime:
+    """Do what is due now, each obligation by itself, and say the next moment worth asking: at once while more is due.
 
+    So many are prepared at a time (see `portions`).
     Asking twice, late or from two processes does no harm: the ledger decides what was done already.
     """
     now, seen = bridge.world.now(), bridge.ledger.latest()
@@ -141,17 +147,46 @@ def run_due(bridge: Bridge) -> datetime:
     acts = due.acts(questions, now)
     for one in acts[Act.MISS]:
         _miss(bridge, one)
-    bridge.world.each(lambda one: _resume(bridge, one), acts[Act.RESUME])
-    if acts[Act.PREPARE]:
-        bridge.tried.update(dict.fromkeys(acts[Act.PREPARE], now))
-        bridge.world.each(lambda one: _settle(bridge, one), prepare(bridge, acts[Act.PREPARE]))
+    since = {q.row.obligation: due.waiting_since(q) for q in questions}
+    under_way, not_begun = (portions(bridge, acts[act], since, portion) for act in (Act.RESUME, Act.PREPARE))
+    left = _work_through(bridge, under_way, not_begun, now)
     bridge.rest()
-    nearing = closing.act(bridge, _LENT, agenda.of_this_window(bridge, now), now)
+    # What has not had its turn yet is not stuck: nothing is done about it before.
+    had = (its for its in agenda.of_this_window(bridge, now) if its[0].changed_at or its[0].obligation not in left)
+    nearing = closing.act(bridge, _LENT, had, now)
+    if left:
+        return bridge.world.now()
     if acts[Act.PREPARE] or bridge.ledger.latest() != seen:
         questions = list(agenda.questions(bridge, now))
     catch_up(bridge, ((q.row, q.window) for q in questions))
     again = due.next_moment(questions, bridge.window(now), now)
     return again if nearing is None else min(again, nearing)
+
+
+def _work_through(
+    bridge: Bridge, under_way: Iterable[list[Obligation]], not_begun: Iterable[list[Obligation]], now: datetime
+) -> set[Obligation]:
+    """Finish and begin portion by portion until it is time to look again, and give what has not had its turn.
+
+    What is under way and what is not begun take turns: however many there are of one, the other goes on.
+    """
+    until, left = bridge.world.now() + LOOK_AGAIN, set[Obligation]()
+    for to_finish, to_begin in zip_longest(under_way, not_begun):
+        if left or bridge.world.now() >= until:
+            left.update(to_finish or (), to_begin or ())
+            continue
+        if to_finish:
+            _finish(bridge, to_finish)
+        if to_begin:
+            bridge.tried.update(dict.fromkeys(to_begin, now))
+            bridge.world.each(lambda one: _settle(bridge, one), prepare(bridge, to_begin))
+    return left
+
+
+def _finish(bridge: Bridge, those: Iterable[Obligation]) -> None:
+    """Finish what is under way; what of it has to be counted anew is read together."""
+    if anew := [one for one in bridge.world.each(lambda one: _resume(bridge, one), those) if one]:
+        bridge.world.each(lambda one: _settle_anew(bridge, one), prepare(bridge, anew))
 
 
 def name_what_was_missed(bridge: Bridge, now: datetime) -> None:
@@ -179,7 +214,7 @@ def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
     if act is Act.MISS:
         _miss(bridge, obligation)
     elif act is Act.RESUME:
-        _resume(bridge, obligation)
+        _finish(bridge, [obligation])
     elif act is Act.PREPARE:
         bridge.tried[obligation] = now
         for prepared in prepare(bridge, [obligation]):
@@ -203,18 +238,20 @@ def _hand_out(
     return outcome
 
 
-def _resume(bridge: Bridge, obligation: Obligation) -> None:
+def _resume(bridge: Bridge, obligation: Obligation) -> Obligation | None:
+    """Finish what is under way; gives it back where it surely was not sent and has to be counted anew."""
     row, channel = bridge.ledger.obligation(obligation), bridge.channel_for(obligation)
     its_turn = row.channel in (None, channel.name if channel else None)
     may_change = surely_nothing_sent(row) and (not its_turn or _has_grown_old(bridge, row))
     if not sending.under_way(row) or may_change:
-        return _begin_anew(bridge, row)
+        return obligation if _may_begin_anew(bridge, row) else None
     if channel is None:
-        return
+        return None
     window = bridge.window_named(obligation.window)
     with _recorded(bridge, obligation):
         sending.resume(obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
         keep_receipt(bridge, obligation, window)
+    return None
 
 
 def _miss(bridge: Bridge, obligation: Obligation) -> None:
@@ -247,24 +284,24 @@ def _has_grown_old(bridge: Bridge, row: ObligationRow) -> bool:
     return row.as_at is not None and bridge.world.now() - row.as_at > GROWN_OLD
 
 
-def _begin_anew(bridge: Bridge, row: ObligationRow) -> None:
-    """Count again what surely was not sent, and send it by the way out whose turn it is.
-
-    In review mode only figures that a person has approved go; others wait for that person again.
-    """
+def _may_begin_anew(bridge: Bridge, row: ObligationRow) -> bool:
+    """Say whether what surely was not sent can be counted again, to be sent by the way out whose turn it is."""
     if bridge.world.now() >= bridge.window_named(row.obligation.window).closes_at:
         _miss(bridge, row.obligation)
-        return
-    if row.state is ObligationState.RETRYING and not _answers(bridge, row):
-        return
-    (prepared,) = prepare(bridge, [row.obligation])
-    stated = nil_stated(bridge, row.obligation)
-    if prepared.passed is None or bridge.config.mode != "review" or stated is not None:
+        return False
+    return row.state is not ObligationState.RETRYING or _answers(bridge, row)
+
+
+def _settle_anew(bridge: Bridge, prepared: Prepared) -> None:
+    """Send what was counted again: in review mode only figures that a person has approved; others wait for it again."""
+    obligation = prepared.obligation
+    if prepared.passed is None or bridge.config.mode != "review" or nil_stated(bridge, obligation) is not None:
         return _settle(bridge, prepared)
+    row = bridge.ledger.obligation(obligation)
     if row.approved_by is None or row.figures_sha256 != figures_sha256(prepared.figures):
-        bridge.ledger.record(row.obligation, Happened.HELD, {"reason": "figures_changed", "stops_sending": True})
+        bridge.ledger.record(obligation, Happened.HELD, {"reason": "figures_changed", "stops_sending": True})
         return
-    with _recorded(bridge, row.obligation):
+    with _recorded(bridge, obligation):
         send(bridge, prepared)
 
 

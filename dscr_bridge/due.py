@@ -78,6 +78,11 @@ def acts(questions: Iterable[Question], now: datetime) -> dict[Act, list[Obligat
     return sorted_out
 
 
+def waiting_since(question: Question) -> datetime:
+    """Say since when a return has waited for its turn, or when it last had one: whoever waits longest goes first."""
+    return question.row.next_at or question.row.changed_at or question.planned
+
+
 def next_moment(questions: Iterable[Question], window: Window, now: datetime) -> datetime:
     """Say when it is worth asking again: the first moment named, and never later than the window's close."""
     turns = (turn(q.row, q.window, q.planned, now) for q in questions)

@@ -42,6 +42,11 @@ def by_threads(act: Callable[[Any], Any], those: Iterable[Any], at_most: int, /)
         return list(threads.map(act, waiting))
 
 
+def at_once(most: int) -> Each:
+    """Give the map over locations that works on so many of them at a time."""
+    return lambda act, those: by_threads(act, those, most)
+
+
 class Witness(Protocol):
     """Looks on while a FHIR source is read, for `assess`; several threads may tell it.  It keeps nothing."""
 

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from dscr_bridge.opening import Bridge
     from dscr_bridge.views.conformance import Report
 
+AT_ONCE = 4  # they mostly wait for the receiver
+
 
 @app.command()
-def run() -> None:
+def run(
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="How many returns are worked on at a time.")] = AT_ONCE,
+) -> None:
     """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
     from dscr_bridge import daemon
 
-    run_until(daemon.Stopping())
+    run_until(daemon.Stopping(), at_once)
 
 
-def run_until(stopping: "Stopping") -> None:
+def run_until(stopping: "Stopping", at_once: int = AT_ONCE) -> None:
     """Run as a daemon until `stopping` is set: the work, and beside it the pages, the health and the watchdog."""
     from dataclasses import replace
 
@@ -36,11 +40,12 @@ def run_until(stopping: "Stopping") -> None:
     from dscr_bridge.health.pulse import Pulse
     from dscr_bridge.opening import opened
     from dscr_bridge.service.watchdog import watched
+    from dscr_bridge.world import at_once as so_many
 
     config = load_config(keeps_running=True)
     for one in checked_at_start(config, options.config):
         typer.echo(f"Rights of files: {one.says} ({one.what}). {one.do}", err=True)
-    world = replace(the_world(), sleep=stopping.sleep)
+    world = replace(the_world(), sleep=stopping.sleep, each=so_many(at_once))
     # A bulk export may be made for so long, and everything else of a question takes its time too.
     pulse = Pulse(60.0 * (max((s.limits.export_minutes for s in config.source), default=0) + 60))
     with (
