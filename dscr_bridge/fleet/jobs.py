@@ -10,17 +10,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from dscr_bridge import due, log
 from dscr_bridge.errors import ConfigError, LedgerBroken
 
 if TYPE_CHECKING:
     from procrastinate import App
     from procrastinate.jobs import Job
 
+_log = log.room("fleet")
+
 SCHEMA = "dscr_fleet"
 TASK = "turn"
 _AT_ONCE = 500  # jobs written in one statement
 # Procrastinate's own listing makes an object of every job, which takes a second for the locations of all England.
-_WAITING = f"SELECT queueing_lock FROM procrastinate_jobs WHERE task_name = '{TASK}' AND status = 'todo'"  # noqa: S608
+_WAITING = f"""
+    SELECT queueing_lock, coalesce(extract(epoch FROM scheduled_at - now()), 0)::float8 AS seconds
+    FROM procrastinate_jobs WHERE task_name = '{TASK}' AND status = 'todo'
+"""  # noqa: S608  (the name is a constant)
+_BRING_FORWARD = f"""
+    UPDATE procrastinate_jobs SET scheduled_at = now() + make_interval(secs => turn.seconds)
+    FROM unnest(%(ids)s::text[], %(seconds)s::float8[]) AS turn (id, seconds)
+    WHERE task_name = '{TASK}' AND status = 'todo' AND queueing_lock = turn.id
+"""  # noqa: S608  (likewise)
+# Two hosts' clocks and two looks name the same moment a little differently.
+_SAME_MOMENT = timedelta(minutes=1)
 _LOCK = 7262  # PostgreSQL's advisory lock of those who make the schema
 _LEADER = 7263  # and of the one worker that plans
 
@@ -177,15 +190,31 @@ def drop(database: str) -> None:
 
 
 def put(app: "App", turns: Mapping[str, timedelta]) -> int:
-    """Write a job for each obligation id that has none waiting, to be run after a while; gives how many it wrote."""
+    """Write a job for each obligation id that has none waiting, to be run after a while; gives how many it wrote.
+
+    Jobs that wait for a moment which a wrong clock named are brought forward, by the clock of PostgreSQL.
+    """
     connector = app.connector.get_sync_connector()
-    waiting = {row["queueing_lock"] for row in connector.execute_query_all(_WAITING)}
+    waiting = {row["queueing_lock"]: timedelta(seconds=row["seconds"]) for row in connector.execute_query_all(_WAITING)}
+    if forward := put_off_too_far(waiting, turns):
+        seconds = [wait.total_seconds() for wait in forward.values()]
+        connector.execute_query(_BRING_FORWARD, ids=list(forward), seconds=seconds)
+        _log.warning("jobs_brought_forward", rows=len(forward))
     wanted = [(one, wait) for one, wait in turns.items() if one not in waiting]
     wrote = sum(_put(app, wanted[n : n + _AT_ONCE]) for n in range(0, len(wanted), _AT_ONCE))
     if wrote >= _AT_ONCE:
         # Until PostgreSQL has counted thousands of new jobs by itself, a minute later, each fetch takes half a second.
         connector.execute_query("ANALYZE procrastinate_jobs")
     return wrote
+
+
+def put_off_too_far(waiting: Mapping[str, timedelta], turns: Mapping[str, timedelta]) -> dict[str, timedelta]:
+    """Give the turns whose jobs wait longer than anything is ever put off, though the plan names an earlier moment.
+
+    They were written by a clock that ran ahead, and has been put right since.  A job that waits less is let alone: who
+    tried in vain may know better than the plan, which knows the ledger alone, that it is not worth asking again yet.
+    """
+    return {one: wait for one, wait in turns.items() if waiting.get(one, wait) > max(due.FARTHEST, wait + _SAME_MOMENT)}
 
 
 def _put(app: "App", wanted: "list[tuple[str, timedelta]]") -> int:

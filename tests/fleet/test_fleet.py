@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import supplier
@@ -62,6 +62,20 @@ def test_a_worker_that_was_quicker_costs_no_other_job(fleet, database):
         app.job_manager.defer_job(jobs.job(ids[1], timedelta(0)))
         assert jobs._put(app, [(one, timedelta(hours=1)) for one in ids]) == 2
     assert jobs.standing(database) == jobs.Standing(waiting=1, later=2, begun=0, workers=0, silent=0)
+
+
+def test_a_job_written_by_a_clock_that_ran_ahead_is_brought_forward(fleet, database):
+    """A worker's clock ran two days ahead: its jobs stand in the way of the plan's until then, unless it moves them."""
+    first, second, third = planned(fleet)
+    hour = timedelta(hours=1)
+    with jobs.opened(database) as app:
+        jobs.put(app, {first: timedelta(days=2), second: hour, third: 2 * hour})
+        assert jobs.put(app, {first: timedelta(0), second: timedelta(0), third: 2 * hour}) == 0
+        assert jobs.standing(database) == jobs.Standing(waiting=1, later=2, begun=0, workers=0, silent=0)
+        at = {j.queueing_lock: j.scheduled_at - datetime.now(UTC) for j in app.job_manager.list_jobs(status="todo")}
+    assert at[first] <= timedelta(0)
+    assert hour / 2 < at[second] <= hour  # this far the ladder puts a turn off
+    assert hour < at[third] <= 2 * hour  # and this is the plan's own moment
 
 
 def test_the_queue_lies_apart_from_the_ledger_and_alembic_does_not_see_it(fleet, database):
