@@ -7,12 +7,14 @@ little more than the keys in it, a tenth of what it takes as a tuple.
 import marshal
 import zlib
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 _FAST = 1  # the level of zlib
 _SMALL = 2**31  # what is less is no key, and has few values
+_OFTEN = 3  # rows to a key: from how many a place in a list of the different ones, in two bytes, is shorter
+_MOST = 2**16
 
 
 class Packed:
@@ -75,20 +77,36 @@ class _Same:
         self.cell, self.rows = cell, rows
 
 
-def _packed(cells: tuple[Any, ...]) -> "array[int] | bytes | _Same":
-    """Leave keys as they are, since nothing shortens them; shorten words and small numbers."""
+class _Few:
+    """A column of keys that come again and again."""
+
+    __slots__ = ("different", "places")
+
+    def __init__(self, numbers: "array[int]", different: Iterable[int]) -> None:
+        self.different = array("q", different)
+        place = {number: n for n, number in enumerate(self.different)}
+        self.places = array("H", map(place.__getitem__, numbers))
+
+
+def _packed(cells: tuple[Any, ...]) -> "array[int] | bytes | _Same | _Few":
+    """Leave keys as they are, since nothing shortens them, but for those that come often; shorten words and numbers."""
     if cells.count(cells[0]) == len(cells):
         return _Same(cells[0], len(cells))
     try:
         numbers = array("q", cells)
     except (TypeError, OverflowError):
         return zlib.compress(marshal.dumps(cells), _FAST)
-    return zlib.compress(marshal.dumps(cells), _FAST) if max(numbers) < _SMALL else numbers
+    if max(numbers) < _SMALL:
+        return zlib.compress(marshal.dumps(cells), _FAST)
+    different = set(numbers)
+    return _Few(numbers, different) if len(different) * _OFTEN < len(numbers) and len(different) < _MOST else numbers
 
 
-def _unpacked(column: "array[int] | bytes | _Same") -> Sequence[Any]:
+def _unpacked(column: "array[int] | bytes | _Same | _Few") -> Sequence[Any]:
     if isinstance(column, array):
         return column
+    if isinstance(column, _Few):
+        return tuple(map(column.different.__getitem__, column.places))
     if isinstance(column, _Same):
         return (column.cell,) * column.rows
     cells: Sequence[Any] = marshal.loads(zlib.decompress(column))  # noqa: S302  (packed above, in this process)

@@ -1,6 +1,7 @@
 """Which keys belong together, of millions: union-find over sorted numbers instead of objects.
 
-Keys are told apart by their hash: two that had the same would put two groups together, which does no harm.
+Keys are told apart by forty bits of their hash, eight of which choose a box and the others lie in it: two that had the
+same would put two groups together, which does no harm.
 """
 
 from array import array
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dscr_bridge.assemble.rows import Key
 
 _LAST = 255  # of the boxes; a box is sorted by itself, so that never all keys are objects at once
+_IN_BOX = 2**32 - 1
 _UNTIDY = 1000
 
 
@@ -18,10 +20,10 @@ class Groups:
 
     def __init__(self) -> None:
         """Begin without keys; `note` them all, then `settle`."""
-        self._boxes = [array("q") for _ in range(_LAST + 1)]
+        self._boxes = [array("I") for _ in range(_LAST + 1)]
         self._tidy = [_UNTIDY] * (_LAST + 1)  # the length at which a box is made tidy again
         self._first: list[int] = []      # of each box: the number of its first key
-        self._above = array("l")
+        self._above = array("i")
 
     def note(self, keys: Iterable[Key]) -> None:
         """Make keys known; None is none."""
@@ -31,12 +33,12 @@ class Groups:
                 continue
             number = hash(key)
             box = boxes[number & _LAST]
-            box.append(number)
+            box.append(number >> 8 & _IN_BOX)
             if len(box) > tidy[number & _LAST]:
                 self._make_tidy(number & _LAST)
 
     def _make_tidy(self, box: int) -> None:
-        self._boxes[box] = tidied = array("q", sorted(set(self._boxes[box])))
+        self._boxes[box] = tidied = array("I", sorted(set(self._boxes[box])))
         self._tidy[box] = max(_UNTIDY, 2 * len(tidied))
 
     def settle(self) -> None:
@@ -46,13 +48,13 @@ class Groups:
             self._make_tidy(box)
             self._first.append(count)
             count += len(self._boxes[box])
-        self._above = array("l", range(count))
+        self._above = array("i", range(count))
 
     def number(self, key: Key) -> int:
         """Give the number of a key that was noted."""
         number = hash(key)
         box = number & _LAST
-        return self._first[box] + bisect_left(self._boxes[box], number)
+        return self._first[box] + bisect_left(self._boxes[box], number >> 8 & _IN_BOX)
 
     def group(self, number: int) -> int:
         """Give the number that stands for the group of this one."""

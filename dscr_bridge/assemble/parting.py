@@ -20,7 +20,7 @@ from dscr_bridge.assemble.rows import Key
 from dscr_bridge.packing import Packed, PackedRows
 from dscr_bridge.tables import RECORDS, Kind, Records, Row
 
-_LOOSE = 20_000  # rows on their way to their parts
+_LOOSE = 6_000  # rows on their way to their parts
 _NOWHERE = -1
 # Keys that only name their own row: nothing is joined by them.
 _NAMES = frozenset({"post_key", "dose_key", "absence_key", "reservation_key"})

@@ -22,8 +22,8 @@ from dscr_bridge.world import Witness
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
 _ROOMS = "what rooms are called"
 _MANY = 20_000  # rows; a reading that holds more lets go of what is long past
-PACKED_FROM = 100_000  # rows, of about 240 homes; one that holds more packs them
-_LOOSE = 64  # batches that are packed together
+PACKED_FROM = 25_000  # rows, of about sixty homes; one that holds more packs them
+_LOOSE = 32  # batches that are packed together
 
 
 class Gathering:

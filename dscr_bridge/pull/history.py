@@ -8,7 +8,7 @@ itself, and is then taken for past.
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dscr_bridge.pull.shelves import SHELVES, short
@@ -16,6 +16,7 @@ from dscr_bridge.tables import RECORDS, Cell, Finding, Row
 
 _LONG = timedelta(days=366)
 _OVER = frozenset({"ended", "void"})
+_EMPTY: tuple[tuple[int, ...], ...] = ((),) * SHELVES
 _STATUS, _END = (RECORDS["stay"].names.index(name) for name in ("status", "end_at"))
 
 
@@ -27,7 +28,7 @@ class History:
         self.before = (as_at - _LONG).strftime("%Y-%m-%d")
         self._tables, self._resources = tables, resources
         self._let_go: dict[str, array[int]] = defaultdict(lambda: array("q"))  # by view
-        self._on_shelves: dict[str, list[array[int]]] = {}                     # the same once a shelf was asked for
+        self._on_shelves: dict[str, list[array[int]]] = {}                     # those moved there, by view
 
     def sift(self, rows: dict[str, list[Row]], unmade: Mapping[str, Collection[Cell]]) -> Counter[Finding]:
         """Take what is long past out of the rows of a page or block, by view; gives how many of each type that were.
@@ -59,19 +60,18 @@ class History:
 
         `shelf` is the one that all of the keys are on, if they are; ask for it when all rows have come.
         """
-        if view not in self._let_go or not keys:
+        gone = self._let_go.get(view) if shelf is None else self._shelves_of(view)[shelf]
+        if not gone or not keys:
             return set()
         kept = {short(key): key for key in keys}
-        gone = self._let_go[view] if shelf is None else self._shelves_of(view)[shelf]
         return {kept[number] for number in filter(kept.__contains__, gone)}
 
-    def _shelves_of(self, view: str) -> list["array[int]"]:
-        found = self._on_shelves.get(view)
-        if found is None:
-            found = self._on_shelves[view] = [array("q") for _ in range(SHELVES)]
-            for number in self._let_go[view]:
-                found[number % SHELVES].append(number)
-        return found
+    def _shelves_of(self, view: str) -> Sequence[Sequence[int]]:
+        if view in self._let_go:
+            shelves = self._on_shelves[view] = [array("q") for _ in range(SHELVES)]
+            for number in self._let_go.pop(view):
+                shelves[number % SHELVES].append(number)
+        return self._on_shelves.get(view, _EMPTY)
 
     def _note(self, view: str, keys: Iterable[Cell]) -> None:
         self._let_go[view].extend(map(short, keys))

@@ -19,7 +19,7 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, ">": gt, "<=": le, ">
 # Absolute, versioned and relative references all end in Type/id; the base address of the server is not part of the key.
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([^/#?|\s]+)(?:/_history/[^/#?|\s]+)?")
 _URN = re.compile(r"urn:(?:uuid|oid):(\S+)")
-_REMEMBERED = 20_000
+_REMEMBERED = 2_000
 
 
 def only(items: Sequence[Any]) -> Any:
