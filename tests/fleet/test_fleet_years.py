@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from dscr_bridge import agenda, due
 from dscr_bridge.errors import BridgeError
 from dscr_bridge.fleet import jobs, plan
 from dscr_bridge.fleet.desk import obligation_of
@@ -23,7 +24,8 @@ SEED = 20261128
 YEARS, MONTHS = {"full": (200, 12), "ci": (6, 12)}.get(os.environ.get("DSCR_DOSE", ""), (2, 3))
 LOOK = timedelta(seconds=10)
 UNFORESEEN: list[str] = []
-NEVER_LATER = plan.AHEAD / 2  # a plan sees two hours ahead
+SEEN = plan.AHEAD / 2  # a plan sees two hours ahead: so long before a turn it surely knows of it
+HALF_A_DAY = timedelta(hours=12)
 
 
 class Jobs:
@@ -48,7 +50,7 @@ class Jobs:
             self._turn(bridge, one)
             if self._chance.random() < 0.1:  # its worker was taken for dead, and the job was given to another
                 self._turn(bridge, one)
-        return min([now + (LOOK if come else NEVER_LATER), *self._waiting.values()])
+        return min([now + LOOK if come else _sees_more_at(bridge, now), *self._waiting.values()])
 
     def _turn(self, bridge: Bridge, one: str) -> None:
         try:
@@ -60,6 +62,12 @@ class Jobs:
             raise
         if wait is not None:
             self._waiting.setdefault(one, bridge.world.now() + wait)
+
+
+def _sees_more_at(bridge: Bridge, now: datetime) -> datetime:
+    """Say until when each look of the plan finds what the last one found: the next turn is still too far away."""
+    coming = due.next_moment(agenda.questions(bridge, now), bridge.window(now), now)
+    return min(max(coming - SEEN, now + SEEN), now + HALF_A_DAY)
 
 
 @pytest.mark.timeout(20_000)
