@@ -220,8 +220,9 @@ def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
         for prepared in prepare(bridge, [obligation]):
             _settle(bridge, prepared)
     bridge.rest()
-    catch_up(bridge, [(bridge.ledger.obligation(obligation), question.window)])
-    nearing = closing.act(bridge, _LENT, [(bridge.ledger.obligation(obligation), question.window)], now)
+    stands = [(bridge.ledger.obligation(obligation), question.window)]
+    catch_up(bridge, stands)
+    nearing = closing.act(bridge, _LENT, stands, now)
     left = agenda.question(bridge, obligation, now)
     if left is None or due.is_over(left, now):
         return None

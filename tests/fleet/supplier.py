@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
@@ -88,9 +88,12 @@ class Workers:
     errors: Path
     silent_after: float
     running: list[subprocess.Popen]
+    began: float = field(default_factory=time.monotonic)
 
     def start(self, *more: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "dscr_bridge", "--config", str(self.config), "--clock", LAST_DAY.isoformat(),
+        # One clock for all: a worker that joins later with the first one's beginning would find nothing due for as long.
+        clock = LAST_DAY + timedelta(seconds=time.monotonic() - self.began)
+        command = [sys.executable, "-m", "dscr_bridge", "--config", str(self.config), "--clock", clock.isoformat(),
                    "fleet", "work", "--silent-after", str(self.silent_after), *more]  # fmt: skip
         with self.errors.open("ab") as errors:
             process = subprocess.Popen(command, stdout=errors, stderr=errors)
