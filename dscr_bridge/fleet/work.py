@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = log.room("fleet")
 
 LOOK = 10.0  # seconds between two looks of the worker that plans, at least
-REST = 10.0  # times as long as a look took, so that with many thousand locations it has time for turns too
+REST = 10.0  # times as long as a look took of its CPU, so that with many thousand locations it has time for turns too
 AGAIN = 2.0  # seconds before PostgreSQL is tried again
 
 
@@ -150,9 +150,9 @@ class Worker:
         while not self._stopping.is_set():
             with suppress(BridgeError, *_database_errors()), jobs.leading(self._database) as leads:
                 while leads() and not self._stopping.is_set():
-                    began = time.monotonic()
+                    began = time.thread_time()
                     self._look()
-                    self._stopping.wait(max(LOOK, REST * (time.monotonic() - began)))
+                    self._stopping.wait(max(LOOK, REST * (time.thread_time() - began)))
             self._stopping.wait(AGAIN)
 
     def _look(self) -> None:
