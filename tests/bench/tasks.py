@@ -37,6 +37,7 @@ def _bridge(folder: Path, through: str) -> Work:
     from dscr_bridge.config import Source
     from dscr_bridge.privacy import Decoding, Keys
     from dscr_bridge.pull import ndjson_files, pull
+    from dscr_bridge.pull.gathering import Gathering
     from dscr_bridge.returns import LocationId
     from dscr_bridge.world import World
 
@@ -46,6 +47,8 @@ def _bridge(folder: Path, through: str) -> Work:
     loaded = connector.load("uk-core-fhir", national=codes)
     figures = counting(answers)
     _ = ndjson_files
+    # Views are compiled once, at start, as the expressions of other packages are here.
+    Gathering(loaded, Decoding(source="record", keys=Keys(bytes(32)), as_at=AS_AT, sites={}), codes, "")
 
     def work() -> None:
         sites = {one: LocationId(one) for one in answers}
