@@ -6,19 +6,17 @@
 return, section by section, and keeps its receipt.  `run_due` does whatever is due now and says when to ask again.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from dscr_bridge import agenda, closing, due, edited, freeze, going_live, log, sending
-from dscr_bridge.choosing import surely_nothing_sent
+from dscr_bridge import agenda, closing, due, edited, freeze, going_live, sending
 from dscr_bridge.due import Act
-from dscr_bridge.errors import AlreadyAccepted, BridgeError, SubmissionRefused, WindowClosed
+from dscr_bridge.errors import SubmissionRefused, WindowClosed
 from dscr_bridge.handing import keep_receipt, sheet_when_stuck, write_crib_sheet
 from dscr_bridge.late import Late
 from dscr_bridge.late import record as record_late
-from dscr_bridge.ledger import TAKEN, ObligationRow, ObligationState
+from dscr_bridge.ledger import TAKEN, ObligationState
 from dscr_bridge.ledger.states import Happened
 from dscr_bridge.opening import SOFTWARE, Bridge
 from dscr_bridge.portions import RETURNS, portions
@@ -34,18 +32,13 @@ from dscr_bridge.reading import approved
 from dscr_bridge.receipting import catch_up
 from dscr_bridge.returns import CheckedReturn, Kind, Obligation, figures_sha256
 from dscr_bridge.submit import Channel
-
-_log = log.room("bridge")
+from dscr_bridge.under_way import miss, name_what_was_missed, recorded, resume
 
 # How soon a source that was down is asked again.
 ASK_AGAIN = timedelta(minutes=10)
-# How long after the close a receiver that does not answer is asked about what may have arrived in time.
-ASK_AFTER_CLOSE = timedelta(hours=12)
 # Thousands of returns keep nobody waiting: after so long it is looked again what has become due meanwhile, which takes
 # seconds where there are as many.
 LOOK_AGAIN = timedelta(minutes=2)
-# A snapshot speaks for a week (rule stale_snapshot): what waited longer for its receiver is counted once more.
-GROWN_OLD = timedelta(days=7)
 
 
 def prepare(bridge: Bridge, wanted: Iterable[Obligation]) -> list[Prepared]:
@@ -146,7 +139,7 @@ def run_due(bridge: Bridge, portion: int = RETURNS) -> datetime:
     questions = list(agenda.questions(bridge, now))
     acts = due.acts(questions, now)
     for one in acts[Act.MISS]:
-        _miss(bridge, one)
+        miss(bridge, one)
     since = {q.row.obligation: due.waiting_since(q) for q in questions}
     under_way, not_begun = (portions(bridge, acts[act], since, portion) for act in (Act.RESUME, Act.PREPARE))
     left = _work_through(bridge, under_way, not_begun, now)
@@ -185,23 +178,8 @@ def _work_through(
 
 def _finish(bridge: Bridge, those: Iterable[Obligation]) -> None:
     """Finish what is under way; what of it has to be counted anew is read together."""
-    if anew := [one for one in bridge.world.each(lambda one: _resume(bridge, one), those) if one]:
+    if anew := [one for one in bridge.world.each(lambda one: resume(bridge, one), those) if one]:
         bridge.world.each(lambda one: _settle_anew(bridge, one), prepare(bridge, anew))
-
-
-def name_what_was_missed(bridge: Bridge, now: datetime) -> None:
-    """Record as missed what fell due while the bridge did not run at all; once for each window and process.
-
-    From its first question about a location on the bridge answers for it, even if it is off for the whole first window.
-    """
-    month = bridge.window(now).month
-    if month not in bridge.looked_back and not _believes_in_another_day(bridge):
-        for one in agenda.never_asked(bridge, now):
-            bridge.ledger.missed(one, "not_running")
-            _log.error("missed_unasked", location=one.location, care_type=one.care_type, window=one.window)
-        if new := agenda.new_here(bridge):
-            bridge.ledger.in_use(new)
-        bridge.looked_back.add(month)
 
 
 def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
@@ -212,7 +190,7 @@ def run_one(bridge: Bridge, obligation: Obligation) -> datetime | None:
         return None
     act = due.turn(question.row, question.window, question.planned, now).act
     if act is Act.MISS:
-        _miss(bridge, obligation)
+        miss(bridge, obligation)
     elif act is Act.RESUME:
         _finish(bridge, [obligation])
     elif act is Act.PREPARE:
@@ -239,60 +217,6 @@ def _hand_out(
     return outcome
 
 
-def _resume(bridge: Bridge, obligation: Obligation) -> Obligation | None:
-    """Finish what is under way; gives it back where it surely was not sent and has to be counted anew."""
-    row, channel = bridge.ledger.obligation(obligation), bridge.channel_for(obligation)
-    its_turn = row.channel in (None, channel.name if channel else None)
-    may_change = surely_nothing_sent(row) and (not its_turn or _has_grown_old(bridge, row))
-    if not sending.under_way(row) or may_change:
-        return obligation if _may_begin_anew(bridge, row) else None
-    if channel is None:
-        return None
-    window = bridge.window_named(obligation.window)
-    with _recorded(bridge, obligation):
-        sending.resume(obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
-        keep_receipt(bridge, obligation, window)
-    return None
-
-
-def _miss(bridge: Bridge, obligation: Obligation) -> None:
-    """Record that the window closed on a return, but ask first about what was given up: it may have arrived in time.
-
-    A receiver that cannot be asked is asked again for half a day, in which the return is unknown; then it is missed.
-    By a clock that is known to be days off nothing is over.
-    """
-    if _believes_in_another_day(bridge):
-        return
-    window, channel = bridge.window_named(obligation.window), bridge.channel_for(obligation)
-    if channel is None or bridge.world.now() >= window.closes_at + ASK_AFTER_CLOSE:
-        bridge.ledger.missed(obligation)
-        return
-    with _recorded(bridge, obligation):
-        row = sending.ask_at_the_close(obligation, bridge.ledger, channel, bridge.world, window=window,
-                                       owner=bridge.owner)  # fmt: skip
-        if row.state is ObligationState.ACCEPTED:
-            _resume(bridge, obligation)
-        else:
-            bridge.ledger.missed(obligation)
-
-
-def _believes_in_another_day(bridge: Bridge) -> bool:
-    return bool(bridge.ledger.decided(sending.APART))  # see `clock_watch`
-
-
-def _has_grown_old(bridge: Bridge, row: ObligationRow) -> bool:
-    """Say whether figures that wait for their receiver were counted too long ago to be sent as today's."""
-    return row.as_at is not None and bridge.world.now() - row.as_at > GROWN_OLD
-
-
-def _may_begin_anew(bridge: Bridge, row: ObligationRow) -> bool:
-    """Say whether what surely was not sent can be counted again, to be sent by the way out whose turn it is."""
-    if bridge.world.now() >= bridge.window_named(row.obligation.window).closes_at:
-        _miss(bridge, row.obligation)
-        return False
-    return row.state is not ObligationState.RETRYING or _answers(bridge, row)
-
-
 def _settle_anew(bridge: Bridge, prepared: Prepared) -> None:
     """Send what was counted again: in review mode only figures that a person has approved; others wait for it again."""
     obligation = prepared.obligation
@@ -302,17 +226,8 @@ def _settle_anew(bridge: Bridge, prepared: Prepared) -> None:
     if row.approved_by is None or row.figures_sha256 != figures_sha256(prepared.figures):
         bridge.ledger.record(obligation, Happened.HELD, {"reason": "figures_changed", "stops_sending": True})
         return
-    with _recorded(bridge, obligation):
+    with recorded(bridge, obligation):
         send(bridge, prepared)
-
-
-def _answers(bridge: Bridge, row: ObligationRow) -> bool:
-    """Say whether there is anybody to send to: sources are not read again and again for a receiver that is down."""
-    channel = bridge.channel_for(row.obligation)
-    if channel is None or not channel.capabilities.read_back:
-        return True
-    window = bridge.window_named(row.obligation.window)
-    return sending.knock(row.obligation, bridge.ledger, channel, bridge.world, window=window, owner=bridge.owner)
 
 
 def _settle(bridge: Bridge, prepared: Prepared) -> None:
@@ -330,7 +245,7 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
         bridge.ledger.held(obligation, freeze.REASON, changed)
     elif prepared.figures.kind is Kind.NIL:
         stated = nil_stated(bridge, obligation)
-        with _recorded(bridge, obligation):
+        with recorded(bridge, obligation):
             send(bridge, prepared, approved_by=stated.by if stated else None)
     elif channel is not None and channel.name == "portal" and _refused(bridge, obligation):
         return  # a screen that differs, or a log-in that was refused, is not tried again without a person
@@ -341,7 +256,7 @@ def _settle(bridge: Bridge, prepared: Prepared) -> None:
     elif channel is not None and not approved(bridge, obligation.location, prepared.figures.fingerprint):
         bridge.ledger.held(obligation, "edition_not_approved")
     else:
-        with _recorded(bridge, obligation):
+        with recorded(bridge, obligation):
             send(bridge, prepared)
 
 
@@ -359,18 +274,3 @@ def _leave(bridge: Bridge, prepared: Prepared) -> None:
 
 
 _LENT = closing.Flow(prepare, send, sheet_when_stuck)
-
-
-@contextmanager
-def _recorded(bridge: Bridge, obligation: Obligation) -> Iterator[None]:
-    """Let one obligation fail without the others: what happened and when to try again is in the ledger."""
-    try:
-        yield
-    except AlreadyAccepted:
-        pass
-    except sending.InOtherHands:
-        # A process that died leaves its lease for minutes, and nothing in the ledger to wait for: not for an hour then.
-        bridge.tried.pop(obligation, None)
-    except BridgeError as failure:
-        _log.error("sending_failed", location=obligation.location, care_type=obligation.care_type,
-                   window=obligation.window, error=type(failure).__name__, exit_code=failure.exit_code)  # fmt: skip

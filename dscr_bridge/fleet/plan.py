@@ -13,6 +13,7 @@ from dscr_bridge.ledger import ObligationState
 from dscr_bridge.opening import Bridge
 from dscr_bridge.returns import Obligation
 from dscr_bridge.sending.ladder import SHORTEST
+from dscr_bridge.under_way import name_what_was_missed
 
 _log = log.room("fleet")
 
@@ -63,7 +64,7 @@ def of_window(bridge: Bridge) -> Mapping[str, int]:
 def of_customer(bridge: Bridge) -> Mapping[str, timedelta]:
     """Give the turns of one customer, those first that are due first."""
     now = bridge.world.now()
-    flow.name_what_was_missed(bridge, now)
+    name_what_was_missed(bridge, now)
     coming: list[tuple[datetime, str]] = []
     for question in agenda.questions(bridge, now):
         if not due.is_over(question, now):
