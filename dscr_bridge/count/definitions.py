@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
-from dscr_bridge import mapping
+from dscr_bridge import collector, mapping
 from dscr_bridge.count.home import Told, read_homes
 from dscr_bridge.mapping import Campaign, Edition
 from dscr_bridge.mapping.settings import Value
@@ -51,6 +51,7 @@ def prepare(
     _TOLD.pop(waist, None)
 
 
+@collector.at_rest()
 def told(waist: Waist) -> Told:
     """Give what the definitions that have run say of every location; it is read out once."""
     found = _TOLD.get(waist)

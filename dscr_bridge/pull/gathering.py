@@ -22,7 +22,7 @@ from dscr_bridge.world import Witness
 _NEVER_IN_JSON = bytes({*range(0x20)} - {*b"\t\n\r"})
 _ROOMS = "what rooms are called"
 _MANY = 20_000  # rows; a reading that holds more lets go of what is long past
-PACKED_FROM = 25_000  # rows, of about sixty homes; one that holds more packs them
+PACKED_FROM = 50_000  # rows, of about 120 homes; one that holds more packs them
 _LOOSE = 32  # batches that are packed together
 
 
@@ -117,12 +117,14 @@ class Gathering:
     def shelve(self, batches: list[Batch]) -> None:
         """Pack batches that stay or go together, where many have come and the reading is large."""
         if len(batches) > _LOOSE and self._held > self._packed_from:
-            batches[:] = [packed(batches)]
+            with collector.at_rest():
+                batches[:] = [packed(batches)]
 
     def received(self) -> int:
         """Say how many resources have arrived and been kept."""
         return sum(sum(batch.arrived.values()) for batch in self._batches)
 
+    @collector.at_rest()
     def finish(self, *, note_repeats: bool) -> Records:
         """Put the batches together, each resource once; `note_repeats` where asking twice was not our own doing."""
         records = self.records

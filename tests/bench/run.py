@@ -64,7 +64,7 @@ LIMIT = (
     "Where the time goes: half of the whole is bytes to closed rows, a third of that looking at every byte, which is the "
     "floor, and making objects of the elements that views name; the rest are rows of closed cells with keyed hashes. "
     "Joining them in Python and the definitions, which stay SQL, are a quarter each. The bar is not reached: bytes to "
-    "closed rows take about as long as it allows for the whole. A resource that counts costs some four microseconds of "
+    "closed rows alone take longer than it allows for the whole. A resource that counts costs some four microseconds of "
     "Python in all, and no part of that stands out any more; homes as numbers instead of texts were tried in the "
     "definitions, and gain nothing. The records hold 40 to 60 values each, as those did by which the bar was set. Until "
     "November 2026 they held 31 and a long narrative, which a parser passes over: the ratio to it was a third higher."
@@ -127,7 +127,7 @@ def growth(asked: Asked) -> list[str]:
                     f"{middle(found, 'bridge', 'peak_mb'):.0f} |")  # fmt: skip
         if n != asked.homes:
             shutil.rmtree(asked.work / f"homes-{n}")
-    return ["The memory is nearly flat: from about sixty homes in one export on its rows are held packed, about 11 kB a "
+    return ["The memory is nearly flat: from about 120 homes in one export on its rows are held packed, about 11 kB a "
             "home, in memory alone; from about 240 on they are joined and counted some sixty at a time, which takes half as "
             "long again for each.  Nothing of a record is ever written to a disk, so the rest grows with the homes.",
             "", *rows]  # fmt: skip
@@ -222,6 +222,7 @@ def main() -> None:
     sizes = tuple(int(n) for n in said.growth.split(","))
     with tempfile.TemporaryDirectory() as temporary:
         work = said.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
         asked = Asked(20, 4, (1, 20), 1, work) if said.quick else Asked(said.homes, 20, sizes, said.rounds, work)
         refuse_too_much(asked)
         when = f"{datetime.now(UTC):%d %B %Y}, Python {platform.python_version()}, {asked.rounds} rounds"
