@@ -168,7 +168,8 @@ def test_a_reading_that_is_packed_says_what_it_says_unpacked() -> None:
 
 
 def test_rows_come_out_of_a_pack_as_they_went_in() -> None:
-    rows: list[Any] = [(n * 2**55 - 2**62, None, "current", n, None if n % 2 else "2026", 1.5, b"x") for n in range(99)]
+    rows: list[Any] = [(n * 2**55 - 2**62, None, "current", n, None if n % 2 else "2026", 1.5, b"x", 2**61 + n % 5)
+                       for n in range(99)]  # fmt: skip
     packed = PackedRows([Packed(rows[:50]), Packed(rows[50:])])
     assert list(packed) == rows and len(packed) == 99 and rows[7] in packed and () not in packed
     assert list(packed.cells(2, 3)) == [(row[2], row[3]) for row in rows]
@@ -188,3 +189,12 @@ def test_a_packed_row_takes_little_more_than_its_keys() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(packed) == 10_000 and held / 10_000 < 2 * 8 + 8
+
+
+def test_a_key_that_comes_often_takes_two_bytes_a_row() -> None:
+    rows = [(2**61 + n % 60, None) for n in range(10_000)]
+    tracemalloc.start()
+    packed = Packed(rows)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(packed.rows()) == rows and held / len(rows) < 2.5
