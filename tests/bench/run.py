@@ -129,7 +129,7 @@ def growth(asked: Asked) -> list[str]:
             shutil.rmtree(asked.work / f"homes-{n}")
     return ["The memory is nearly flat: from about 120 homes in one export on its rows are held packed, about 11 kB a "
             "home, in memory alone; from about 240 on they are joined and counted some sixty at a time, which takes half as "
-            "long again for each.  Nothing of a record is ever written to a disk, so the rest grows with the homes.",
+            "long again for each. Nothing of a record is ever written to a disk, so the rest grows with the homes.",
             "", *rows]  # fmt: skip
 
 
