@@ -14,7 +14,7 @@ from dscr_bridge.assemble.places import Bed
 from dscr_bridge.assemble.rows import Key, each_once, rows_of
 from dscr_bridge.assemble.services import Service
 from dscr_bridge.assemble.sources import Joined, Oddities
-from dscr_bridge.assemble.staff import Post, absences, shifts, shifts_without_post, with_shifts
+from dscr_bridge.assemble.staff import Post, absences, homes_of_workers, shifts, shifts_without_post, with_shifts
 from dscr_bridge.assemble.stated import Order, hours, totals
 from dscr_bridge.assemble.stays import Stay
 from dscr_bridge.tables import DISEASES, Waist
@@ -147,7 +147,7 @@ class Filling:
         yield from self._services
 
     def _fill_doses(self, of_person: Callable[[Key], Collection[str]]) -> None:
-        at_work = homes_by_key((post.worker_key, post.loc) for post in self._posts)
+        at_work = homes_of_workers(self._posts)
         told: list[Dose] = []
         for s in self.sources:
             counted: dict[Key, Collection[str]] = {}

@@ -61,7 +61,7 @@ def shifts(sources: Sequence[Records], posts: Iterable[Post], now: Snapshot) -> 
     """
     found: dict[tuple[Key, str], str] = {}
     told = [row for one in sources for row in rows_of(one, "shift") if row[2] <= now.as_at]
-    homes = _homes_of_workers(posts) if told else {}
+    homes = homes_of_workers(posts) if told else {}
     for worker, site, at in told:
         at_home = homes.get(worker, ())
         loc = site or (next(iter(at_home)) if len(at_home) == 1 else None)
@@ -105,7 +105,7 @@ class Absence(NamedTuple):
 def absences(records: Records, posts: Iterable[Post], whole: str | None) -> list[Absence]:
     """Give the absences of one source; one that names no home is from every home where the worker has a post."""
     rows = rows_of(records, "absence")
-    homes = _homes_of_workers(posts) if rows else {}
+    homes = homes_of_workers(posts) if rows else {}
     found: dict[Absence, None] = {}
     for key, worker, site, category, start, end in rows:
         for loc in (site,) if site else homes.get(worker, (whole,)):
@@ -113,5 +113,6 @@ def absences(records: Records, posts: Iterable[Post], whole: str | None) -> list
     return list(found)
 
 
-def _homes_of_workers(posts: Iterable[Post]) -> Mapping[Key, Collection[str]]:
+def homes_of_workers(posts: Iterable[Post]) -> Mapping[Key, Collection[str]]:
+    """Give the homes at which each worker has a post."""
     return homes_by_key((post.worker_key, post.loc) for post in posts)

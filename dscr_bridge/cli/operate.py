@@ -12,6 +12,7 @@ import typer
 from dscr_bridge.cli.app import app, the_world
 
 if TYPE_CHECKING:
+    from dscr_bridge.config import Config
     from dscr_bridge.daemon import Stopping
     from dscr_bridge.health.pulse import Pulse
     from dscr_bridge.opening import Bridge
@@ -22,7 +23,7 @@ AT_ONCE = 4  # they mostly wait for the receiver
 
 @app.command()
 def run(
-    at_once: Annotated[int, typer.Option(min=1, max=64, help="How many returns are worked on at a time.")] = AT_ONCE,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="How many returns are worked on at a time (by a portal, one).")] = AT_ONCE,
 ) -> None:
     """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
     from dscr_bridge import daemon
@@ -45,7 +46,7 @@ def run_until(stopping: "Stopping", at_once: int = AT_ONCE) -> None:
     config = load_config(keeps_running=True)
     for one in checked_at_start(config, options.config):
         typer.echo(f"Rights of files: {one.says} ({one.what}). {one.do}", err=True)
-    world = replace(the_world(), sleep=stopping.sleep, each=so_many(at_once))
+    world = replace(the_world(), sleep=stopping.sleep, each=so_many(at_a_time(config, at_once)))
     # A bulk export may be made for so long, and everything else of a question takes its time too.
     pulse = Pulse(60.0 * (max((s.limits.export_minutes for s in config.source), default=0) + 60))
     with (
@@ -55,6 +56,14 @@ def run_until(stopping: "Stopping", at_once: int = AT_ONCE) -> None:
         watched(pulse.beats),
     ):
         daemon.run(pulse.around(questions(seen), world.now), world.now, stopping)
+
+
+def at_a_time(config: "Config", at_once: int) -> int:
+    """Say how many returns are worked on at a time: one where they may go by the screens of a platform.
+
+    An account has one session there, which shows one location: by turns it would go to and fro between them.
+    """
+    return 1 if any(way.channel == "portal" for way in config.receivers()) else at_once
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class History:
         for view, those in rows.items():
             if self._tables[view] != "stay":
                 continue
-            past = {row[0] for row in those if row[_STATUS] in _OVER and is_before(row[_END], self.before)}
+            past = {row[0] for row in those if row[_STATUS] in _OVER and _is_before(row[_END], self.before)}
             if past:
                 stays |= past
                 rows[view] = [row for row in those if row[0] not in past]
@@ -77,6 +77,5 @@ class History:
         self._let_go[view].extend(map(short, keys))
 
 
-def is_before(end: Cell, date: str) -> bool:
-    """Say whether an instant is known and before a date."""
+def _is_before(end: Cell, date: str) -> bool:
     return isinstance(end, str) and end < date

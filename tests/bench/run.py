@@ -61,9 +61,9 @@ DECODE = {
 
 
 LIMIT = (
-    "Where the time goes: half of the whole is bytes to closed rows, a third of that looking at every byte, which is the "
-    "floor, and making objects of the elements that views name; the rest are rows of closed cells with keyed hashes. "
-    "Joining them in Python and the definitions, which stay SQL, are a quarter each. The bar is not reached: bytes to "
+    "Where the time goes: half of the whole is bytes to closed rows, a quarter of that looking at every byte, which is the "
+    "floor; the rest of it are objects of the elements that views name, and rows of closed cells with keyed hashes. "
+    "Joining them in Python and the definitions, which stay SQL, share the other half. The bar is not reached: bytes to "
     "closed rows alone take longer than it allows for the whole. A resource that counts costs some four microseconds of "
     "Python in all, and no part of that stands out any more; homes as numbers instead of texts were tried in the "
     "definitions, and gain nothing. The records hold 40 to 60 values each, as those did by which the bar was set. Until "
@@ -128,8 +128,8 @@ def growth(asked: Asked) -> list[str]:
         if n != asked.homes:
             shutil.rmtree(asked.work / f"homes-{n}")
     return ["The memory is nearly flat: from about 120 homes in one export on its rows are held packed, about 11 kB a "
-            "home, in memory alone; from about 240 on they are joined and counted some sixty at a time, which takes half as "
-            "long again for each. Nothing of a record is ever written to a disk, so the rest grows with the homes.",
+            "home, in memory alone; from about 240 on they are joined and counted some sixty at a time, which takes "
+            "two thirds longer for each. Nothing of a record is ever written to a disk, so the rest grows with the homes.",
             "", *rows]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dscr_bridge.cli.operate import at_a_time
 from dscr_bridge.config import Config, Secret, load
 from dscr_bridge.errors import ConfigError
 
@@ -177,3 +178,15 @@ def test_paths_of_certificates_and_keys_are_relative_to_the_file_too(tmp_path: P
     certificate = load(written(tmp_path, text)).source[0].certificate
     assert certificate and certificate.file == tmp_path / "us.p12"
     assert certificate.password and certificate.password.file == tmp_path / "pw"
+
+
+def test_where_returns_may_go_by_the_screens_of_a_platform_they_go_one_after_the_other(tmp_path: Path) -> None:
+    fallback = """[[fallback]]
+hours_before_close = 48
+channel = "portal"
+environment = "simulator"
+url = "http://127.0.0.1:9"
+portal = { script = "script.toml" }
+"""
+    assert at_a_time(load(written(tmp_path, GOOD)), 4) == 4
+    assert at_a_time(load(written(tmp_path, GOOD.replace("[[source]]", f"{fallback}[[source]]"))), 4) == 1
