@@ -23,7 +23,9 @@ AT_ONCE = 4  # they mostly wait for the receiver
 
 @app.command()
 def run(
-    at_once: Annotated[int, typer.Option(min=1, max=64, help="How many returns are worked on at a time (by a portal, one).")] = AT_ONCE,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=64, help="How many returns are worked on at a time (by a portal, one).")
+    ] = AT_ONCE,
 ) -> None:
     """Run as a daemon: prepare and send what is due, in every window, until told to stop."""
     from dscr_bridge import daemon
